@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# CASTLE attention: reference and verification suite. `make help` lists what there is.
+
+CC ?= cc
+PREFIX ?= /usr/local
+B = build
+VERSION := $(shell sed -n 's/.*CASTLE_VERSION "\(.*\)"/\1/p' ref/version.h)
+
+CFLAGS ?= -O3 -g
+# Fused multiply-adds would make results depend on the compiler and the processor.
+STRICT = -std=c11 -D_GNU_SOURCE -fopenmp -ffp-contract=off -fPIC -fvisibility=default
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+       -Wvla -Werror
+INCLUDE = -Iref -Iref/systems -Ivectors -Iproofs
+# Arb is a library of its own in FLINT 2 (Debian 12) and part of FLINT 3 (Debian 13). These are
+# evaluated when a recipe runs, after `make deps`.
+ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo -lflint-arb)
+LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lm
+COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
+
+COMMANDS = ref/main.c vectors/command_check.c vectors/command_oracle.c proofs/verify.c
+SOURCES := $(filter-out $(COMMANDS),$(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
+TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
+SUPPORT := $(filter-out $(wildcard tests/test_*.c) tests/bench.c,$(wildcard tests/*.c))
+objects = $(patsubst %.c,$B/%.o,$(1))
+
+DUMPS = vectors/dumps
+# Set with `deps` among the goals, so that nothing is compiled before it is installed.
+FIRST := $(filter deps deps-dev,$(MAKECMDGOALS))
+
+.DELETE_ON_ERROR:
+.PHONY: all deps deps-dev verify check check-long bench sanitize valgrind lint format install clean help
+
+all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
+
+-include $(wildcard $B/*/*.d $B/*/*/*.d)
+
+$B/%.o: %.c | $(FIRST)
+	@mkdir -p $(@D)
+	@echo '  CC   $<'
+	@$(COMPILE) -MMD -MP -c $< -o $@
+
+$B/libcastle.a: $(call objects,$(SOURCES))
+	@echo '  AR   $@'
+	@rm -f $@ && ar rcs $@ $^
+
+$B/libcastle.so: $(call objects,$(SOURCES))
+	@echo '  LINK $@'
+	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-soname,libcastle.so.0 $^ $(LIBS) -o $@
+
+$B/castle: $(call objects,$(COMMANDS)) $B/libcastle.a
+	@echo '  LINK $@'
+	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
+
+$B/tests/%: $B/tests/%.o $(call objects,$(SUPPORT)) $B/libcastle.a
+	@echo '  LINK $@'
+	@$(CC) -fopenmp $(CFLAGS) $^ -lcmocka $(LIBS) -o $@
+
+# ---- what it needs -------------------------------------------------------------------------------
+
+PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-openmp-dev \
+           libjansson-dev libcmocka-dev
+PACKAGES_12 = libflint-arb-dev
+PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind python3-mpmath python3-gmpy2 \
+               man-db
+
+# Installs what is missing of $(1), and of $(2) where the distribution has it.
+define install_packages
+	@wanted="$(1)"; \
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then \
+	    echo "make $@ knows Debian's packages only; install these by hand:"; \
+	    echo "  $(1) $(2) (Arb, where FLINT is older than 3)"; exit 2; fi; \
+	has() { dpkg-query -W -f '$${Status}' "$$1" 2>/dev/null | grep -q 'ok installed'; }; \
+	as_root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo "$$@"; fi; }; \
+	missing=; for p in $$wanted; do has $$p || missing="$$missing $$p"; done; \
+	[ -f /usr/include/flint/arb.h ] || [ -f /usr/include/arb.h ] || old=1; \
+	if [ -z "$$missing$$old" ]; then echo "all packages are there"; exit 0; fi; \
+	as_root apt-get update || exit 2; \
+	for p in $(2); do if ! has $$p && apt-cache show $$p >/dev/null 2>&1; then \
+	    missing="$$missing $$p"; fi; done; \
+	echo "installing$$missing"; \
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing
+endef
+
+deps:                                            ## install what building and testing need (Debian)
+	$(call install_packages,$(PACKAGES),$(PACKAGES_12))
+
+deps-dev: deps                                   ## ... and what lint, valgrind and bench need
+	$(call install_packages,$(PACKAGES_DEV),)
+
+# ---- the main job --------------------------------------------------------------------------------
+
+verify: $B/castle                                ## reproduce Theorem 1, judge the third-party dumps
+	$B/castle verify
+	$B/castle verify $(DUMPS)/trained-layer1.safetensors $(DUMPS)/trained-layer2.safetensors
+	@echo
+	@echo "Dumps of kernels from outside; the wrong-* must be judged wrong (exit status 1)."
+	$B/castle check $(filter-out $(wildcard $(DUMPS)/wrong-*),$(wildcard $(DUMPS)/*.safetensors))
+	$B/castle check $(wildcard $(DUMPS)/wrong-*.safetensors); test $$? = 1
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+check: $(TESTS) $B/castle                        ## run the tests (under two minutes)
+	@failed=; for t in $(TESTS); do \
+	    echo "$$t"; $(RUN) $$t || failed="$$failed $$t"; done; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; \
+	echo "all $(words $(TESTS)) test programs passed"
+
+check-long:                                      ## the tests with many more seeds
+	CASTLE_TEST_LONG=1 $(MAKE) check
+
+sanitize:                                        ## the tests under address and undefined sanitizers
+	ASAN_OPTIONS=detect_leaks=1 $(MAKE) B=build/sanitize check \
+	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+valgrind: $(TESTS) $B/castle                     ## the tests under valgrind
+	OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell CASTLE_TEST_SHORT=1 $(MAKE) check \
+	    RUN="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --trace-children=no"
+
+bench: $B/bench                                  ## measure ratios against the limit and mpmath
+	$B/bench
+
+$B/bench: $B/tests/bench.o $B/libcastle.a
+	@echo '  LINK $@'
+	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
+
+lint:                                            ## clang-tidy, warnings are errors
+	clang-tidy --quiet --warnings-as-errors='*' $(wildcard */*.c ref/systems/*.c) -- \
+	    $(filter-out -fopenmp,$(STRICT)) $(INCLUDE)
+
+format:                                          ## clang-format in place
+	clang-format -i $(wildcard */*.[ch] ref/systems/*.[ch])
+
+# ---- installing ----------------------------------------------------------------------------------
+
+install: all $B/libcastle.a                      ## program, library, header, man page to PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $B/castle $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $B/libcastle.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $B/libcastle.so $(DESTDIR)$(PREFIX)/lib/libcastle.so.0
+	ln -sf libcastle.so.0 $(DESTDIR)$(PREFIX)/lib/libcastle.so
+	install -m 644 vectors/castle.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 docs/castle.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: castle' \
+	    'Description: reference and verification suite for CASTLE attention' \
+	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lcastle' \
+	    'Libs.private: $(LIBS) -lgomp' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/castle.pc
+
+clean:                                           ## remove build/
+	rm -rf build
+
+help:                                            ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
+	    while IFS='|' read -r a b; do printf '%-18s %s\n' "$$a" "$$b"; done

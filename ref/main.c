@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* main.c - the castle program: picks the subcommand. */
+#include "commands.h"
+#include "version.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct Command {
+    const char *name;
+    int (*run)(int, char **);
+    const char *what;
+} commands[] = {
+    {"check", command_check, "judge a kernel's dump: right, suspect or wrong"},
+    {"oracle", command_oracle, "write the correctly rounded answers for a file's inputs"},
+    {"verify", command_verify, "reproduce Theorem 1 in every number system"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void usage(FILE *out)
+{
+    fputs("Usage: castle COMMAND [OPTION...] [FILE...]\n"
+          "Reference and verification suite for CASTLE attention (arXiv 2509.07301).\n\n", out);
+    for (size_t k = 0; k < COMMANDS; k++)
+        fprintf(out, "  castle %-8s %s\n", commands[k].name, commands[k].what);
+    fputs("\nExamples:\n"
+          "  castle check mykernel.safetensors\n"
+          "  castle oracle mykernel.safetensors -o truth.safetensors\n"
+          "  castle verify\n\n"
+          "`castle COMMAND --help` explains a command; `man castle` has it all.\n"
+          "Exit status: 0 right, 1 the kernel is wrong, 2 unusable input or options.\n", out);
+}
+
+int refuse(const char *name, const Failure *f)
+{
+    fprintf(stderr, "%s: %s\n", name, f->text);
+    return EXIT_UNUSABLE;
+}
+
+long whole_number(const struct argp_state *state, const char *option, const char *text, long least,
+                  long most)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end || errno || n < least || n > most)
+        argp_error(state, "%s is \"%s\"; expected a whole number from %ld to %ld", option, text,
+                   least, most);
+    return n;
+}
+
+/* Output that did not reach its file is a failure like any other. */
+static int with_output_flushed(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "castle: cannot write to standard output: %s\n", strerror(errno));
+        return EXIT_UNUSABLE;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    argp_err_exit_status = EXIT_UNUSABLE;
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_UNUSABLE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return with_output_flushed(EXIT_SUCCESS);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("castle " CASTLE_VERSION);
+        return with_output_flushed(EXIT_SUCCESS);
+    }
+    for (size_t k = 0; k < COMMANDS; k++)
+        if (strcmp(argv[1], commands[k].name) == 0) {
+            char name[40];
+            snprintf(name, sizeof name, "castle %s", commands[k].name);
+            argv[1] = name;
+            return with_output_flushed(commands[k].run(argc - 1, argv + 1));
+        }
+    Failure f;
+    fail(&f, "unknown command \"%s\"; expected check, oracle or verify (castle --help)", argv[1]);
+    return refuse("castle", &f);
+}

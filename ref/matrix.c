@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* matrix.c - bands, views and the operations of matrix.h, for every number system alike. */
+#include "system.h"
+
+#include <stdlib.h>
+
+static void shapes_must_fit(bool fit, const char *function, Matrix A, Matrix B)
+{
+    if (A.in != B.in)
+        stop_on_bug(function, "matrices of two number systems, %s and %s",
+                            A.in->op->name, B.in->op->name);
+    if (!fit)
+        stop_on_bug(function, "shapes %zu x %zu and %zu x %zu do not fit",
+                            A.rows, A.cols, B.rows, B.cols);
+}
+
+/* ---- bands ---------------------------------------------------------------------------------- */
+
+/* A limit past half of infinity is infinite, and stays so under shifts and sums. */
+static ptrdiff_t limit(ptrdiff_t x)
+{
+    if (x > BAND_FAR / 2)
+        return BAND_FAR;
+    return x < -BAND_FAR / 2 ? -BAND_FAR : x;
+}
+
+static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static ptrdiff_t greatest(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+Band lookahead(size_t window)
+{
+    return (Band){1, limit((ptrdiff_t)(window < NO_WINDOW ? window : NO_WINDOW))};
+}
+
+static bool is_empty(Band b) { return b.lo > b.hi; }
+static Band nowhere(void) { return (Band){1, 0}; }
+
+static Band intersection(Band a, Band b)
+{
+    return (Band){greatest(a.lo, b.lo), least(a.hi, b.hi)};
+}
+
+/* The smallest band that holds both. */
+static Band hull(Band a, Band b)
+{
+    if (is_empty(a) || is_empty(b))
+        return is_empty(a) ? b : a;
+    return (Band){least(a.lo, b.lo), greatest(a.hi, b.hi)};
+}
+
+static Band transposed(Band b) { return (Band){-b.hi, -b.lo}; }
+
+/* Where a product of matrices with these bands can be other than an empty sum. */
+static Band product_band(Band a, Band b)
+{
+    if (is_empty(a) || is_empty(b))
+        return nowhere();
+    return (Band){limit(a.lo + b.lo), limit(a.hi + b.hi)};
+}
+
+static Band shifted(Band b, ptrdiff_t by)
+{
+    return is_empty(b) ? b : (Band){limit(b.lo + by), limit(b.hi + by)};
+}
+
+/* The integers of [origin + lo, origin + hi] that lie in [0, size). */
+static Range range(ptrdiff_t origin, Band b, size_t size)
+{
+    ptrdiff_t first = greatest(origin + b.lo, 0);
+    ptrdiff_t end = least(origin + b.hi + 1, (ptrdiff_t)size);
+    if (end <= first)
+        return (Range){0, 0};
+    return (Range){(size_t)first, (size_t)end};
+}
+
+Range row_range(Matrix A, size_t i) { return range((ptrdiff_t)i, A.band, A.cols); }
+Range column_range(Matrix A, size_t j) { return range((ptrdiff_t)j, transposed(A.band), A.rows); }
+
+static Range common(Range a, Range b)
+{
+    size_t first = a.first > b.first ? a.first : b.first, end = a.end < b.end ? a.end : b.end;
+    return end > first ? (Range){first, end} : (Range){0, 0};
+}
+
+/* ---- making, viewing, leaving --------------------------------------------------------------- */
+
+void system_begin(System *in, const Operations *op)
+{
+    *in = (System){.op = op};
+}
+
+void system_free(System *in)
+{
+    if (!in)
+        return;
+    scope_close(in, 0);
+    free(in->made);
+    if (in->op->destroy)
+        in->op->destroy(in);
+    free(in);
+}
+
+Scope scope_open(System *in) { return in->made_count; }
+
+void scope_close(System *in, Scope scope)
+{
+    while (in->made_count > scope) {
+        in->made_count--;
+        if (in->op->clear)
+            in->op->clear(in, in->made[in->made_count].entries, in->made[in->made_count].count);
+        free(in->made[in->made_count].entries);
+    }
+}
+
+Matrix matrix(System *in, size_t rows, size_t cols)
+{
+    size_t count = rows * cols;
+    if (cols && (rows > SIZE_MAX / cols || count > SIZE_MAX / in->op->bytes))
+        stop_on_bug(__func__, "%zu x %zu entries cannot be addressed", rows, cols);
+    if (in->made_count == in->made_room) {
+        in->made_room = in->made_room ? 2 * in->made_room : 64;
+        void *more = realloc(in->made, in->made_room * sizeof *in->made);
+        if (!more)
+            stop_on_bug(__func__, "out of memory");
+        in->made = more;
+    }
+    void *entries = calloc(count ? count : 1, in->op->bytes);
+    if (!entries)
+        stop_on_bug(__func__, "out of memory for %zu x %zu entries", rows, cols);
+    if (in->op->init)
+        in->op->init(in, entries, count);
+    in->made[in->made_count].entries = entries;
+    in->made[in->made_count].count = count;
+    in->made_count++;
+    return (Matrix){in, rows, cols, cols, EVERYWHERE, entries};
+}
+
+/* As matrix(), with every entry outside the band absent. */
+static Matrix banded(System *in, size_t rows, size_t cols, Band band)
+{
+    Matrix A = matrix(in, rows, cols);
+    A.band = is_empty(band) ? nowhere() : band;
+    return A;
+}
+
+Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v)
+{
+    Matrix A = matrix(in, rows, cols);
+    in->op->set(in, A.entries, v, rows * cols);
+    return A;
+}
+
+void *entry(Matrix A, size_t i, size_t j)
+{
+    return (char *)A.entries + (i * A.stride + j) * A.in->op->bytes;
+}
+
+Matrix rows(Matrix A, size_t first, size_t count)
+{
+    if (first > A.rows || count > A.rows - first)
+        stop_on_bug(__func__, "rows %zu + %zu of a %zu x %zu matrix",
+                            first, count, A.rows, A.cols);
+    return (Matrix){A.in, count, A.cols, A.stride, shifted(A.band, (ptrdiff_t)first),
+                    entry(A, first, 0)};
+}
+
+Matrix row(Matrix A, size_t i) { return rows(A, i, 1); }
+
+Matrix columns(Matrix A, size_t first, size_t count)
+{
+    if (first > A.cols || count > A.cols - first)
+        stop_on_bug(__func__, "columns %zu + %zu of a %zu x %zu matrix",
+                            first, count, A.rows, A.cols);
+    return (Matrix){A.in, A.rows, count, A.stride, shifted(A.band, -(ptrdiff_t)first),
+                    entry(A, 0, first)};
+}
+
+void assign(Matrix A, Matrix B)
+{
+    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
+    for (size_t i = 0; i < A.rows; i++)
+        A.in->op->copy(A.in, entry(A, i, 0), entry(B, i, 0), A.cols);
+}
+
+/* ---- products ------------------------------------------------------------------------------- */
+
+/* Rows of one product are shared out to threads from this many multiply-adds on: below it, waking
+ * them costs more than it saves. A matter of speed only; no result depends on it. */
+enum { WORTH_THREADS = 1 << 15 };
+
+static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
+{
+    const Operations *op = A.in->op;
+    bool nt = kind == PRODUCT_NT;
+    size_t cols = nt ? B.rows : B.cols;
+    Band operand = nt ? transposed(B.band) : B.band;
+    Matrix C = banded(A.in, A.rows, cols, intersection(product_band(A.band, operand), mask));
+    if (op->product && op->product(A.in, C, A, B, kind))
+        return C;
+#pragma omp parallel for schedule(dynamic, 1) \
+    if (A.in->rows_in_parallel && A.rows * A.cols * cols > WORTH_THREADS)
+    for (size_t i = 0; i < C.rows; i++) {
+        Range present = row_range(C, i);
+        for (size_t j = present.first; j < present.end; j++) {
+            Range k = common(row_range(A, i), nt ? row_range(B, j) : column_range(B, j));
+            if (k.end > k.first)
+                op->dot(A.in, entry(C, i, j), entry(A, i, k.first), 1,
+                        nt ? entry(B, j, k.first) : entry(B, k.first, j), nt ? 1 : B.stride,
+                        k.end - k.first);
+        }
+    }
+    return C;
+}
+
+Matrix product(Matrix A, Matrix B, Band mask)
+{
+    shapes_must_fit(A.cols == B.rows, __func__, A, B);
+    return multiply(A, B, mask, PRODUCT_NN);
+}
+
+Matrix product_nt(Matrix A, Matrix B, Band mask)
+{
+    shapes_must_fit(A.cols == B.cols, __func__, A, B);
+    return multiply(A, B, mask, PRODUCT_NT);
+}
+
+/* ---- entry by entry ------------------------------------------------------------------------- */
+
+/* Where one operand is absent, its stored 0 stands in. */
+Matrix add(Matrix A, Matrix B)
+{
+    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
+    Matrix C = banded(A.in, A.rows, A.cols, hull(A.band, B.band));
+    for (size_t i = 0; i < C.rows; i++) {
+        Range k = row_range(C, i);
+        A.in->op->add(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(B, i, k.first),
+                      k.end - k.first);
+    }
+    return C;
+}
+
+Matrix subtract(Matrix A, Matrix B)
+{
+    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
+    Matrix C = banded(A.in, A.rows, A.cols, hull(A.band, B.band));
+    for (size_t i = 0; i < C.rows; i++) {
+        Range k = row_range(C, i);
+        A.in->op->subtract(A.in, entry(C, i, k.first), entry(A, i, k.first),
+                           entry(B, i, k.first), k.end - k.first);
+    }
+    return C;
+}
+
+Matrix scaled(Matrix c, Matrix A)
+{
+    shapes_must_fit(c.rows == 1 && c.cols == 1, __func__, c, A);
+    Matrix C = banded(A.in, A.rows, A.cols, A.band);
+    for (size_t i = 0; i < C.rows; i++) {
+        Range k = row_range(C, i);
+        A.in->op->scale(A.in, entry(C, i, k.first), entry(A, i, k.first), c.entries,
+                        k.end - k.first);
+    }
+    return C;
+}
+
+Matrix map(Function f, Matrix A)
+{
+    Matrix C = banded(A.in, A.rows, A.cols, A.band);
+#pragma omp parallel for schedule(dynamic, 1) \
+    if (A.in->rows_in_parallel && A.rows * A.cols * 16 > WORTH_THREADS)
+    for (size_t i = 0; i < C.rows; i++) {
+        Range k = row_range(C, i);
+        A.in->op->map(A.in, f, entry(C, i, k.first), entry(A, i, k.first), k.end - k.first);
+    }
+    return C;
+}
+
+Matrix stage(Stage name, Matrix A)
+{
+    if (A.in->op->stage)
+        A.in->op->stage(A.in, name, A);
+    return A;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+Matrix row_sum(Matrix A)
+{
+    Matrix c = matrix(A.in, A.rows, 1);
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        A.in->op->sum(A.in, entry(c, i, 0), entry(A, i, k.first), k.end - k.first);
+    }
+    return c;
+}
+
+Matrix row_divide(Matrix A, Matrix c)
+{
+    shapes_must_fit(c.rows == A.rows && c.cols == 1, __func__, A, c);
+    Matrix C = banded(A.in, A.rows, A.cols, A.band);
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        A.in->op->divide(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(c, i, 0),
+                         k.end - k.first);
+    }
+    return C;
+}
+
+Matrix row_softmax(Matrix S, Matrix *lse)
+{
+    const Operations *op = S.in->op;
+    Matrix m = matrix(S.in, S.rows, 1);
+    Matrix X = banded(S.in, S.rows, S.cols, S.band);
+    for (size_t i = 0; i < S.rows; i++) {
+        Range k = row_range(S, i);
+        if (k.end == k.first)
+            stop_on_bug(__func__, "row %zu of %zu x %zu has no allowed entry",
+                                i, S.rows, S.cols);
+        op->reference(S.in, entry(m, i, 0), entry(S, i, k.first), k.end - k.first);
+        op->shift(S.in, entry(X, i, k.first), entry(S, i, k.first), entry(m, i, 0),
+                  k.end - k.first);
+    }
+    Matrix E = map(EXP, X);
+    Matrix l = row_sum(E);
+    if (lse)
+        *lse = add(m, map(LOG, l));
+    Matrix P = row_divide(E, l);
+    for (size_t i = 0; i < S.rows; i++) {
+        Range k = row_range(S, i);
+        if (k.end == k.first + 1)   /* a lone score has weight 1 exactly, even where e / e is inexact */
+            op->set(S.in, entry(P, i, k.first), (const double[]){1}, 1);
+    }
+    return P;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * matrix.h - the matrix interface in which every algorithm of ref/ is written.
+ *
+ * A Matrix is a small value (a view): it may be passed, returned and kept in a struct. Its entries
+ * belong to a *number system* (system.h): MPFR numbers, balls, integers modulo a prime, doubles.
+ * The algorithms never learn which one runs.
+ *
+ * Masks. A mask is a set of allowed index pairs, never a large negative number. Every mask of CASTLE
+ * is a Band, lo <= j - i <= hi. An entry outside a matrix's band is *absent*: it takes part in no
+ * product, no map, no sum and no softmax, whatever stands in the operands (0 * NaN does not arise).
+ * Read as a plain array, an absent entry is 0.
+ *
+ * Memory. Every function below that returns a matrix makes a new one; it lives until the scope in
+ * which it was made is closed. Views share their parent's entries.
+ *
+ * Errors. Shapes that do not fit are a bug of the caller: the function and the shapes are printed
+ * and the program aborts.
+ */
+#ifndef CASTLE_MATRIX_H
+#define CASTLE_MATRIX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct System System;
+
+/* The index pairs (i, j) with lo <= j - i <= hi. */
+typedef struct Band {
+    ptrdiff_t lo, hi;
+} Band;
+
+#define BAND_FAR (PTRDIFF_MAX / 8)                  /* stands for infinity */
+#define EVERYWHERE ((Band){-BAND_FAR, BAND_FAR})    /* no mask */
+#define CAUSAL ((Band){-BAND_FAR, 0})               /* tril: key j <= query t */
+#define NO_WINDOW ((size_t)BAND_FAR)                /* CASTLE without a sliding window */
+
+/* allowed(s, j) of (4) and (9): s < j (CASTLE), s < j <= s + W (CASTLE-SWL). */
+Band lookahead(size_t window);
+
+typedef struct Matrix {
+    System *in;         /* the number system of the entries */
+    size_t rows, cols;
+    size_t stride;      /* from one row to the next, in entries */
+    Band band;          /* outside it, entries are absent */
+    void *entries;
+} Matrix;
+
+/* The scalar functions of the paper, mapped over present entries. */
+typedef enum Function {
+    SIGMOID,            /* 1 / (1 + exp(-x)) */
+    SILU,               /* x * sigmoid(x) */
+    EXP,
+    LOG,
+} Function;
+
+/* The quantities that the paper names. An algorithm passes each of them through stage(), once: there
+ * a system that models a kernel's arithmetic rounds what such a kernel keeps in fewer bits. */
+typedef enum Stage {
+    STAGE_INPUT,        /* QU KU VU QC KC VC as operands of products */
+    STAGE_SCALE,
+    STAGE_SC, STAGE_T1, STAGE_G, STAGE_SU, STAGE_P,
+    STAGE_CACHE,        /* U kept from one decoding step to the next */
+    STAGE_O, STAGE_LSE, STAGE_U,
+    STAGES
+} Stage;
+
+/* ---- making, viewing, leaving -------------------------------------------------------------- */
+
+typedef size_t Scope;
+Scope scope_open(System *in);
+void scope_close(System *in, Scope scope);
+
+Matrix matrix(System *in, size_t rows, size_t cols);                         /* all entries 0 */
+Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v);   /* row by row */
+Matrix rows(Matrix A, size_t first, size_t count);                           /* a view */
+Matrix row(Matrix A, size_t i);                                              /* a view, 1 x cols */
+Matrix columns(Matrix A, size_t first, size_t count);                        /* a view */
+void *entry(Matrix A, size_t i, size_t j);
+void assign(Matrix A, Matrix B);                                             /* A := B */
+
+/* ---- products: an entry is one sum over the pairs present in both operands; empty sums are 0 -- */
+
+Matrix product(Matrix A, Matrix B, Band mask);          /* (A B) o mask */
+Matrix product_nt(Matrix A, Matrix B, Band mask);       /* (A B^T) o mask */
+
+/* ---- entry by entry ------------------------------------------------------------------------- */
+
+Matrix add(Matrix A, Matrix B);
+Matrix subtract(Matrix A, Matrix B);
+Matrix scaled(Matrix c, Matrix A);                      /* c A, with c a 1 x 1 matrix */
+Matrix map(Function f, Matrix A);                       /* f(A_ij) where A_ij is present */
+Matrix stage(Stage name, Matrix A);                     /* A, as the modelled kernel keeps it */
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+Matrix row_sum(Matrix A);                               /* rows x 1 */
+Matrix row_divide(Matrix A, Matrix c);                  /* row i of A over c_i */
+
+/* (7): P_ij = exp(S_ij) / sum over present k of exp(S_ik); lse_i = log of that sum (may be NULL).
+ * A reference point per row, the largest score, keeps exp in range; every row has a present entry. */
+Matrix row_softmax(Matrix S, Matrix *lse);
+
+/* The present columns of row i: [first, end). */
+typedef struct Range {
+    size_t first, end;
+} Range;
+Range row_range(Matrix A, size_t i);
+Range column_range(Matrix A, size_t j);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * system.h - what a number system provides. Readers of the algorithms do not need this file;
+ * a new number system is one new file in systems/ that fills one Operations table.
+ *
+ * All operations act on runs of n entries that lie side by side, with the exceptions noted. Results
+ * may be the same run as an operand, never overlap one partly. n = 0 is allowed.
+ */
+#ifndef CASTLE_SYSTEM_H
+#define CASTLE_SYSTEM_H
+
+#include "bug.h"
+#include "matrix.h"
+
+#include <mpfr.h>
+#include <stdbool.h>
+
+typedef enum ProductKind {
+    PRODUCT_NN,     /* C_ij = sum_k A_ik B_kj */
+    PRODUCT_NT,     /* C_ij = sum_k A_ik B_jk */
+} ProductKind;
+
+typedef struct Operations {
+    const char *name;
+    size_t bytes;                                                       /* of one entry */
+    void (*init)(System *, void *x, size_t n);                          /* n zeros */
+    void (*clear)(System *, void *x, size_t n);                         /* NULL: nothing to free */
+    void (*copy)(System *, void *y, const void *x, size_t n);
+    void (*set)(System *, void *x, const double *v, size_t n);
+    void (*inverse_root)(System *, void *x, unsigned long n);           /* 1 / sqrt(n) */
+    void (*add)(System *, void *z, const void *x, const void *y, size_t n);
+    void (*subtract)(System *, void *z, const void *x, const void *y, size_t n);
+    void (*scale)(System *, void *z, const void *x, const void *c, size_t n);   /* x_k * c */
+    void (*shift)(System *, void *z, const void *x, const void *c, size_t n);   /* x_k - c */
+    void (*divide)(System *, void *z, const void *x, const void *c, size_t n);  /* x_k / c */
+    void (*map)(System *, Function f, void *y, const void *x, size_t n);
+    void (*sum)(System *, void *z, const void *x, size_t n);
+    /* z = sum_k x[k dx] y[k dy]: runs with steps dx, dy, in entries. z is neither x nor y. */
+    void (*dot)(System *, void *z, const void *x, size_t dx, const void *y, size_t dy, size_t n);
+    /* A point near the largest of x, to subtract before exp; exact: it carries no error of its own. */
+    void (*reference)(System *, void *m, const void *x, size_t n);
+    /* The entry, exactly or rounded to y's precision (a ball's midpoint). NULL: not a real number. */
+    void (*get)(System *, mpfr_t y, const void *x);
+
+    /* Optional, NULL where the system has no need of it. */
+    bool (*product)(System *, Matrix C, Matrix A, Matrix B, ProductKind);   /* false: use dot */
+    void (*stage)(System *, Stage, Matrix A);                               /* changes A in place */
+    void (*destroy)(System *);
+} Operations;
+
+struct System {
+    const Operations *op;
+    struct {            /* the matrices made in open scopes, in order */
+        void *entries;
+        size_t count;
+    } *made;
+    size_t made_count, made_room;
+    bool rows_in_parallel;  /* dot may run for several rows of a product at once */
+};
+
+/* Every system embeds System as its first member. */
+void system_begin(System *in, const Operations *op);
+void system_free(System *in);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * ball.c - Arb's real balls: midpoint and radius, the true value always inside. A result that cannot
+ * be enclosed (NaN, or infinity less infinity) becomes the ball of all reals or NaN.
+ */
+#include "ball.h"
+
+#include <stdlib.h>
+
+typedef struct BallSystem {
+    System base;
+    slong bits;
+} BallSystem;
+
+static slong bits(System *in) { return ((BallSystem *)in)->bits; }
+
+static void init(System *in, void *x, size_t n)
+{
+    (void)in;
+    for (size_t k = 0; k < n; k++)
+        arb_init((arb_ptr)x + k);
+}
+
+static void clear(System *in, void *x, size_t n)
+{
+    (void)in;
+    for (size_t k = 0; k < n; k++)
+        arb_clear((arb_ptr)x + k);
+}
+
+static void copy(System *in, void *y, const void *x, size_t n)
+{
+    (void)in;
+    for (size_t k = 0; k < n; k++)
+        arb_set((arb_ptr)y + k, (arb_srcptr)x + k);
+}
+
+static void set(System *in, void *x, const double *v, size_t n)
+{
+    (void)in;
+    for (size_t k = 0; k < n; k++)
+        arb_set_d((arb_ptr)x + k, v[k]);
+}
+
+static void inverse_root(System *in, void *x, unsigned long n)
+{
+    arb_rsqrt_ui(x, n, bits(in));
+}
+
+static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        arb_add((arb_ptr)z + k, (arb_srcptr)x + k, (arb_srcptr)y + k, bits(in));
+}
+
+static void subtract_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        arb_sub((arb_ptr)z + k, (arb_srcptr)x + k, (arb_srcptr)y + k, bits(in));
+}
+
+static void scale(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        arb_mul((arb_ptr)z + k, (arb_srcptr)x + k, c, bits(in));
+}
+
+static void shift(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        arb_sub((arb_ptr)z + k, (arb_srcptr)x + k, c, bits(in));
+}
+
+static void divide(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        arb_div((arb_ptr)z + k, (arb_srcptr)x + k, c, bits(in));
+}
+
+static void sigmoid(arb_t y, const arb_t x, slong prec)
+{
+    arb_neg(y, x);
+    arb_exp(y, y, prec);
+    arb_add_ui(y, y, 1, prec);
+    arb_inv(y, y, prec);
+}
+
+static void map_run(System *in, Function function, void *y, const void *x, size_t n)
+{
+    slong prec = bits(in);
+    arb_t gate;
+    arb_init(gate);
+    for (size_t k = 0; k < n; k++) {
+        arb_ptr v = (arb_ptr)y + k;
+        arb_srcptr a = (arb_srcptr)x + k;
+        switch (function) {
+        case SIGMOID:
+            sigmoid(v, a, prec);
+            break;
+        case SILU:
+            sigmoid(gate, a, prec);
+            arb_mul(v, a, gate, prec);
+            break;
+        case EXP:
+            arb_exp(v, a, prec);
+            break;
+        case LOG:
+            arb_log(v, a, prec);
+            break;
+        }
+    }
+    arb_clear(gate);
+}
+
+static void sum(System *in, void *z, const void *x, size_t n)
+{
+    arb_zero(z);
+    for (size_t k = 0; k < n; k++)
+        arb_add(z, z, (arb_srcptr)x + k, bits(in));
+}
+
+static void dot(System *in, void *z, const void *x, size_t dx, const void *y, size_t dy, size_t n)
+{
+    arb_dot(z, NULL, 0, x, (slong)dx, y, (slong)dy, (slong)n, bits(in));
+}
+
+/* The midpoint of the largest midpoint's ball, cut to 32 bits: any exact number near it serves. */
+static void reference(System *in, void *m, const void *x, size_t n)
+{
+    (void)in;
+    arb_srcptr a = x, top = a;
+    for (size_t k = 1; k < n; k++)
+        if (arf_cmp(arb_midref(a + k), arb_midref(top)) > 0)
+            top = a + k;
+    arb_zero(m);
+    if (arf_is_finite(arb_midref(top)))
+        arf_set_round(arb_midref((arb_ptr)m), arb_midref(top), 32, ARF_RND_DOWN);
+}
+
+static void get(System *in, mpfr_t y, const void *x)
+{
+    (void)in;
+    arf_get_mpfr(y, arb_midref((arb_srcptr)x), MPFR_RNDN);
+}
+
+static const Operations operations = {
+    .name = "ball", .bytes = sizeof(arb_struct), .init = init, .clear = clear, .copy = copy,
+    .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
+    .reference = reference, .get = get,
+};
+
+System *ball_system(long precision)
+{
+    BallSystem *s = calloc(1, sizeof *s);
+    if (!s)
+        stop_on_bug(__func__, "out of memory");
+    system_begin(&s->base, &operations);
+    s->base.rows_in_parallel = true;
+    s->bits = precision;
+    return &s->base;
+}
+
+arb_ptr ball_at(Matrix A, size_t i, size_t j)
+{
+    if (A.in->op != &operations)
+        stop_on_bug(__func__, "the matrix is in the system %s", A.in->op->name);
+    return entry(A, i, j);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * bounded.c - running error analysis (Higham, Accuracy and Stability, ch. 3): every entry carries a
+ * bound on how far the declared arithmetic can take it from the exact value, in any order of sums.
+ * Rules B1 to B7 are those of proofs/rounding.md, where each is derived.
+ *
+ * The bounds themselves are sums and products of non-negative binary64 numbers: their own rounding
+ * is a relative 1e-12 at most, far inside the slack of the rules.
+ */
+#include "systems.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct BoundedSystem {
+    System base;
+    Arithmetic arithmetic;
+    double u;               /* unit roundoff of accumulation */
+    double tiny;            /* smallest normal number: kernels may flush what lies below to 0 */
+} BoundedSystem;
+
+static BoundedSystem *self(System *in) { return (BoundedSystem *)in; }
+
+/* B1: a rounding of a result that is already off by `error`. */
+static double rounded(const BoundedSystem *s, double size, double error)
+{
+    return error + s->u * (size + error) + s->tiny;
+}
+
+/* gamma_n = n u / (1 - n u): n roundings in a row (Higham, lemma 3.1). */
+static double gamma_of(const BoundedSystem *s, double n)
+{
+    return n * s->u < 1 ? n * s->u / (1 - n * s->u) : INFINITY;
+}
+
+static void copy(System *in, void *y, const void *x, size_t n)
+{
+    (void)in;
+    memmove(y, x, n * sizeof(Bounded));
+}
+
+static void set(System *in, void *x, const double *v, size_t n)
+{
+    (void)in;
+    for (size_t k = 0; k < n; k++)
+        ((Bounded *)x)[k] = (Bounded){v[k], fabs(v[k]), 0};
+}
+
+static void inverse_root(System *in, void *x, unsigned long n)
+{
+    double y = 1 / sqrt((double)n);
+    *(Bounded *)x = (Bounded){y, y, 2 * self(in)->u * y};      /* a square root and a division */
+}
+
+static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    Bounded *c = z;
+    const Bounded *a = x, *b = y;
+    for (size_t k = 0; k < n; k++) {
+        double value = a[k].x + b[k].x;
+        c[k] = (Bounded){value, a[k].size + b[k].size,
+                         rounded(self(in), fabs(value), a[k].error + b[k].error)};
+    }
+}
+
+static void subtract_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    Bounded *c = z;
+    const Bounded *a = x, *b = y;
+    for (size_t k = 0; k < n; k++) {
+        double value = a[k].x - b[k].x;
+        c[k] = (Bounded){value, a[k].size + b[k].size,
+                         rounded(self(in), fabs(value), a[k].error + b[k].error)};
+    }
+}
+
+/* B2: |ab - a'b'| from the errors of the factors. */
+static double product_error(const Bounded *a, const Bounded *b)
+{
+    return a->size * b->error + a->error * b->size + a->error * b->error;
+}
+
+/* By the sizes, not the value: a kernel may fold the factor into an operand of the sum before. */
+static void scale(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    const Bounded *a = x, factor = *(const Bounded *)c;
+    for (size_t k = 0; k < n; k++) {
+        double size = a[k].size * factor.size;
+        ((Bounded *)z)[k] = (Bounded){a[k].x * factor.x, size,
+                                      rounded(self(in), size, product_error(&a[k], &factor))};
+    }
+}
+
+/* B5: the run is a row of scores about to be exponentiated. The reference point cancels, so it has
+ * no error; an online softmax may come here through up to n running maxima, whose differences add up
+ * to |x| but cost an exp and a product each: 4 roundings, relative to exp(x), that is, added to x. */
+static void shift(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    const Bounded *a = x, m = *(const Bounded *)c;
+    for (size_t k = 0; k < n; k++) {
+        double value = a[k].x - m.x;
+        ((Bounded *)z)[k] = (Bounded){value, fabs(value),
+                                      rounded(self(in), fabs(value), a[k].error) +
+                                          gamma_of(self(in), 4 * (double)n)};
+    }
+}
+
+/* B6 */
+static void divide(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    const Bounded *a = x, by = *(const Bounded *)c;
+    for (size_t k = 0; k < n; k++) {
+        double value = a[k].x / by.x, least = fabs(by.x) - by.error;
+        double error = least > 0 ? (a[k].error + fabs(value) * by.error) / least : INFINITY;
+        ((Bounded *)z)[k] = (Bounded){value, fabs(value), rounded(self(in), fabs(value), error)};
+    }
+}
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double silu(double x) { return x * sigmoid(x); }
+
+/* How far f(x + e') can be from f(x) for |e'| <= e. All but SiLU are monotone; SiLU has one minimum. */
+static double spread(Function f, double x, double e)
+{
+    const double minimum_at = -1.2784645427610738, minimum = -0.2784645427610738;
+    switch (f) {
+    case SIGMOID:
+        return fmax(sigmoid(x + e) - sigmoid(x), sigmoid(x) - sigmoid(x - e));
+    case SILU: {
+        double ends = fmax(fabs(silu(x + e) - silu(x)), fabs(silu(x) - silu(x - e)));
+        bool inside = fabs(x - minimum_at) <= e;
+        return inside ? fmax(ends, silu(x) - minimum) : ends;
+    }
+    case EXP:
+        return exp(x) * expm1(e);
+    case LOG:
+        return e < x ? -log1p(-e / x) : INFINITY;
+    }
+    return INFINITY;
+}
+
+/* B4: an elementary function is taken to be as good as CUDA's fast one: 2 + 1.173 |x| units in the
+ * last place for exp, a unit being at most 2u, and the few operations around it. */
+static double function_roundoff(Function f, double x)
+{
+    const double fast_exp = 4 + 2.346 * fabs(x);
+    switch (f) {
+    case SIGMOID:
+        return fast_exp + 2;
+    case SILU:
+        return fast_exp + 3;
+    case EXP:
+        return fast_exp;
+    case LOG:
+        return 4;
+    }
+    return INFINITY;
+}
+
+static void map_run(System *in, Function f, void *y, const void *x, size_t n)
+{
+    const BoundedSystem *s = self(in);
+    for (size_t k = 0; k < n; k++) {
+        const Bounded a = ((const Bounded *)x)[k];
+        double value = f == SIGMOID ? sigmoid(a.x) : f == SILU ? silu(a.x)
+                     : f == EXP ? exp(a.x) : log(a.x);
+        double moved = spread(f, a.x, a.error);
+        double about = fabs(value) + moved + (f == LOG ? 1 : 0);    /* log near 1: absolute */
+        ((Bounded *)y)[k] = (Bounded){value, fabs(value),
+                                      moved + function_roundoff(f, fabs(a.x) + a.error) * s->u * about +
+                                          s->tiny};
+    }
+}
+
+/* B3: n products, n additions, any order, fused or not: gamma_n times the sum of absolute values. */
+static void dot(System *in, void *z, const void *x, size_t dx, const void *y, size_t dy, size_t n)
+{
+    const BoundedSystem *s = self(in);
+    double value = 0, size = 0, error = 0;
+    for (size_t k = 0; k < n; k++) {
+        const Bounded *a = (const Bounded *)x + k * dx, *b = (const Bounded *)y + k * dy;
+        value += a->x * b->x;
+        size += a->size * b->size;
+        error += product_error(a, b);
+    }
+    error += gamma_of(s, (double)n) * (size + error) + (double)n * s->tiny;
+    *(Bounded *)z = (Bounded){value, size, error};
+}
+
+static void sum(System *in, void *z, const void *x, size_t n)
+{
+    const BoundedSystem *s = self(in);
+    double value = 0, size = 0, error = 0;
+    for (size_t k = 0; k < n; k++) {
+        const Bounded *a = (const Bounded *)x + k;
+        value += a->x;
+        size += a->size;
+        error += a->error;
+    }
+    *(Bounded *)z = (Bounded){value, size, error + gamma_of(s, (double)n) * (size + error)};
+}
+
+static void reference(System *in, void *m, const void *x, size_t n)
+{
+    (void)in;
+    const Bounded *a = x;
+    double top = a[0].x;
+    for (size_t k = 1; k < n; k++)
+        top = fmax(top, a[k].x);
+    *(Bounded *)m = (Bounded){top, fabs(top), 0};
+}
+
+static void get(System *in, mpfr_t y, const void *x)
+{
+    (void)in;
+    mpfr_set_d(y, ((const Bounded *)x)->x, MPFR_RNDN);
+}
+
+/* B7: a stage kept in fewer bits. For T1 the size counts, not the value: a kernel that sums
+ * D = sum G VU first and rounds that rounds every term of the triple product instead. */
+static void keep(System *in, Stage name, Matrix A)
+{
+    const BoundedSystem *s = self(in);
+    const Format *f = s->arithmetic.site[name];
+    double v = arithmetic_site_roundoff(&s->arithmetic, name);
+    for (size_t i = 0; v > 0 && i < A.rows; i++) {
+        Range k = row_range(A, i);
+        for (size_t j = k.first; j < k.end; j++) {
+            Bounded *x = entry(A, i, j);
+            if (arithmetic_rounds_given(name) && format_round_double(x->x, f) == x->x)
+                continue;
+            double size = name == STAGE_T1 ? x->size : fabs(x->x);
+            if (size + x->error > format_largest(f))
+                x->error = INFINITY;
+            else
+                x->error += v * (size + x->error) + format_underflow(f);
+        }
+    }
+}
+
+static const Operations operations = {
+    .name = "bounded", .bytes = sizeof(Bounded), .copy = copy, .set = set,
+    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs, .scale = scale,
+    .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
+    .reference = reference, .get = get, .stage = keep,
+};
+
+System *bounded_system(const Arithmetic *arithmetic)
+{
+    BoundedSystem *s = calloc(1, sizeof *s);
+    if (!s)
+        stop_on_bug(__func__, "out of memory");
+    system_begin(&s->base, &operations);
+    s->base.rows_in_parallel = true;
+    s->arithmetic = *arithmetic;
+    s->u = format_roundoff(arithmetic->accumulate);
+    s->tiny = ldexp(1, arithmetic->accumulate->emin);
+    return &s->base;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mpfr.c - MPFR numbers: any precision at run time; or, with a declared arithmetic, a kernel's own
+ * formats played exactly: its exponent range, its subnormals, one rounding per operation.
+ *
+ * Sums run from left to right, each product rounded and then each addition: the plainest order.
+ * Elementary functions are correctly rounded step by step: sigmoid is exp, add, divide.
+ */
+#include "systems.h"
+
+#include <stdlib.h>
+
+typedef struct MpfrSystem {
+    System base;
+    mpfr_prec_t bits;
+    const Format *format;       /* NULL: unbounded exponents */
+    Arithmetic arithmetic;      /* of a played kernel */
+} MpfrSystem;
+
+static MpfrSystem *self(System *in) { return (MpfrSystem *)in; }
+
+/* The exponent range is a property of the thread, so every operation that can round sets it. */
+static const Format *enter(System *in)
+{
+    format_enter(self(in)->format);
+    return self(in)->format;
+}
+
+/* One rounding per operation: an inexact subnormal result is rounded to the subnormal grid from the
+ * exact value, which the ternary value of the first rounding makes possible. */
+static void settle(const Format *f, mpfr_ptr x, int ternary)
+{
+    if (f)
+        mpfr_subnormalize(x, ternary, MPFR_RNDN);
+}
+
+static void init(System *in, void *x, size_t n)
+{
+    mpfr_ptr v = x;
+    for (size_t k = 0; k < n; k++) {
+        mpfr_init2(v + k, self(in)->bits);
+        mpfr_set_zero(v + k, 1);
+    }
+}
+
+static void clear(System *in, void *x, size_t n)
+{
+    (void)in;
+    mpfr_ptr v = x;
+    for (size_t k = 0; k < n; k++)
+        mpfr_clear(v + k);
+}
+
+static void copy(System *in, void *y, const void *x, size_t n)
+{
+    enter(in);
+    for (size_t k = 0; k < n; k++)
+        mpfr_set((mpfr_ptr)y + k, (mpfr_srcptr)x + k, MPFR_RNDN);
+}
+
+static void set(System *in, void *x, const double *v, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr y = x;
+    for (size_t k = 0; k < n; k++)
+        settle(f, y + k, mpfr_set_d(y + k, v[k], MPFR_RNDN));
+}
+
+static void inverse_root(System *in, void *x, unsigned long n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr y = x;
+    settle(f, y, mpfr_set_ui(y, n, MPFR_RNDN));
+    settle(f, y, mpfr_rec_sqrt(y, y, MPFR_RNDN));
+}
+
+static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr c = z;
+    mpfr_srcptr a = x, b = y;
+    for (size_t k = 0; k < n; k++)
+        settle(f, c + k, mpfr_add(c + k, a + k, b + k, MPFR_RNDN));
+}
+
+static void subtract_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr c = z;
+    mpfr_srcptr a = x, b = y;
+    for (size_t k = 0; k < n; k++)
+        settle(f, c + k, mpfr_sub(c + k, a + k, b + k, MPFR_RNDN));
+}
+
+static void scale(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr y = z;
+    mpfr_srcptr a = x;
+    mpfr_srcptr factor = c;
+    for (size_t k = 0; k < n; k++)
+        settle(f, y + k, mpfr_mul(y + k, a + k, factor, MPFR_RNDN));
+}
+
+static void shift(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr y = z;
+    mpfr_srcptr a = x;
+    mpfr_srcptr by = c;
+    for (size_t k = 0; k < n; k++)
+        settle(f, y + k, mpfr_sub(y + k, a + k, by, MPFR_RNDN));
+}
+
+static void divide(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr y = z;
+    mpfr_srcptr a = x;
+    mpfr_srcptr by = c;
+    for (size_t k = 0; k < n; k++)
+        settle(f, y + k, mpfr_div(y + k, a + k, by, MPFR_RNDN));
+}
+
+static void sigmoid(const Format *f, mpfr_ptr y, mpfr_srcptr x)
+{
+    mpfr_neg(y, x, MPFR_RNDN);
+    settle(f, y, mpfr_exp(y, y, MPFR_RNDN));
+    settle(f, y, mpfr_add_ui(y, y, 1, MPFR_RNDN));
+    settle(f, y, mpfr_ui_div(y, 1, y, MPFR_RNDN));
+}
+
+static void map_run(System *in, Function function, void *y, const void *x, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr v = y;
+    mpfr_srcptr a = x;
+    mpfr_t gate;
+    mpfr_init2(gate, self(in)->bits);
+    for (size_t k = 0; k < n; k++)
+        switch (function) {
+        case SIGMOID:
+            sigmoid(f, v + k, a + k);
+            break;
+        case SILU:
+            sigmoid(f, gate, a + k);
+            settle(f, v + k, mpfr_mul(v + k, a + k, gate, MPFR_RNDN));
+            break;
+        case EXP:
+            settle(f, v + k, mpfr_exp(v + k, a + k, MPFR_RNDN));
+            break;
+        case LOG:
+            settle(f, v + k, mpfr_log(v + k, a + k, MPFR_RNDN));
+            break;
+        }
+    mpfr_clear(gate);
+}
+
+static void sum(System *in, void *z, const void *x, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr y = z;
+    mpfr_srcptr a = x;
+    mpfr_set_zero(y, 1);
+    for (size_t k = 0; k < n; k++)
+        settle(f, y, mpfr_add(y, y, a + k, MPFR_RNDN));
+}
+
+static void dot(System *in, void *z, const void *x, size_t dx, const void *y, size_t dy, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr c = z;
+    mpfr_srcptr a = x, b = y;
+    mpfr_t term;
+    mpfr_init2(term, self(in)->bits);
+    mpfr_set_zero(c, 1);
+    for (size_t k = 0; k < n; k++) {
+        settle(f, term, mpfr_mul(term, a + k * dx, b + k * dy, MPFR_RNDN));
+        settle(f, c, mpfr_add(c, c, term, MPFR_RNDN));
+    }
+    mpfr_clear(term);
+}
+
+static void reference(System *in, void *m, const void *x, size_t n)
+{
+    enter(in);
+    mpfr_ptr y = m;
+    mpfr_srcptr a = x;
+    mpfr_set(y, a, MPFR_RNDN);
+    for (size_t k = 1; k < n; k++)
+        mpfr_max(y, y, a + k, MPFR_RNDN);
+}
+
+static void get(System *in, mpfr_t y, const void *x)
+{
+    (void)in;
+    format_leave();
+    mpfr_set(y, x, MPFR_RNDN);
+}
+
+/* What the played kernel keeps in fewer bits is rounded to them, once. */
+static void keep(System *in, Stage s, Matrix A)
+{
+    const Arithmetic *a = &self(in)->arithmetic;
+    if (!self(in)->format || arithmetic_site_roundoff(a, s) == 0)
+        return;
+    mpfr_t kept;
+    mpfr_init2(kept, a->site[s]->precision);
+    for (size_t i = 0; i < A.rows; i++)
+        for (size_t j = 0; j < A.cols; j++) {
+            mpfr_ptr x = entry(A, i, j);
+            format_round(kept, x, a->site[s]);
+            mpfr_set(x, kept, MPFR_RNDN);
+        }
+    mpfr_clear(kept);
+}
+
+static const Operations operations = {
+    .name = "mpfr", .bytes = sizeof(__mpfr_struct), .init = init, .clear = clear, .copy = copy,
+    .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
+    .reference = reference, .get = get, .stage = keep,
+};
+
+static MpfrSystem *make(long bits)
+{
+    MpfrSystem *s = calloc(1, sizeof *s);
+    if (!s)
+        stop_on_bug("mpfr_system", "out of memory");
+    system_begin(&s->base, &operations);
+    s->base.rows_in_parallel = true;
+    s->bits = bits;
+    return s;
+}
+
+System *mpfr_system(long bits) { return &make(bits)->base; }
+
+System *played_system(const Arithmetic *arithmetic)
+{
+    MpfrSystem *s = make(arithmetic->accumulate->precision);
+    s->format = arithmetic->accumulate;
+    s->arithmetic = *arithmetic;
+    return &s->base;
+}

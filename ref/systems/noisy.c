@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * noisy.c - Monte Carlo arithmetic (Parker 1997): binary64 with a random perturbation in the place
+ * of every rounding of a declared arithmetic. Rules, cited as in proofs/rounding.md:
+ *   N1  one operation        y (1 + u xi)
+ *   N2  a sum of n products  y + sqrt(n) u xi sum |a b|     (Higham and Mary 2019)
+ *   N3  a stage kept in fewer bits, unit roundoff v         y (1 + v xi) + underflow xi
+ *   N4  an input that the operand format cannot hold        as N3
+ * with xi uniform in [-1, 1]: the root mean square of a rounding to nearest, u / sqrt(3), is kept.
+ *
+ * The value a run gives depends on the seed alone: sums run in a fixed order without BLAS, and exp
+ * is spelled out in IEEE operations, because the last bit of a library's exp differs from machine to
+ * machine and an error scale is stored in golden files.
+ */
+#include "systems.h"
+
+#include <gsl/gsl_rng.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct NoisySystem {
+    System base;
+    Arithmetic arithmetic;
+    gsl_rng *rng;
+    double amplify;
+    double u;               /* amplified unit roundoff of accumulation */
+} NoisySystem;
+
+static NoisySystem *self(System *in) { return (NoisySystem *)in; }
+static double xi(NoisySystem *s) { return 2 * gsl_rng_uniform(s->rng) - 1; }
+
+/* N1 */
+static void perturb(System *in, double *y, size_t n)
+{
+    NoisySystem *s = self(in);
+    for (size_t k = 0; k < n; k++)
+        y[k] += s->u * xi(s) * y[k];
+}
+
+static void copy(System *in, void *y, const void *x, size_t n)
+{
+    (void)in;
+    memmove(y, x, n * sizeof(double));
+}
+
+static void set(System *in, void *x, const double *v, size_t n) { copy(in, x, v, n); }
+
+static void inverse_root(System *in, void *x, unsigned long n)
+{
+    double *y = x;
+    *y = 1 / sqrt((double)n);
+    if (*y * *y * (double)n != 1 || format_round_double(*y, self(in)->arithmetic.accumulate) != *y)
+        perturb(in, y, 1);
+}
+
+static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        ((double *)z)[k] = ((const double *)x)[k] + ((const double *)y)[k];
+    perturb(in, z, n);
+}
+
+static void subtract_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        ((double *)z)[k] = ((const double *)x)[k] - ((const double *)y)[k];
+    perturb(in, z, n);
+}
+
+static void scale(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        ((double *)z)[k] = ((const double *)x)[k] * *(const double *)c;
+    perturb(in, z, n);
+}
+
+static void shift(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        ((double *)z)[k] = ((const double *)x)[k] - *(const double *)c;
+    perturb(in, z, n);
+}
+
+static void divide(System *in, void *z, const void *x, const void *c, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        ((double *)z)[k] = ((const double *)x)[k] / *(const double *)c;
+    perturb(in, z, n);
+}
+
+static double two_to(int k)     /* -1022 <= k <= 1023 */
+{
+    uint64_t word = (uint64_t)(k + 1023) << 52;
+    double y;
+    memcpy(&y, &word, sizeof y);
+    return y;
+}
+
+/* exp(x) = 2^k exp(r), |r| <= log(2)/2, Taylor's polynomial to r^14: the first term left out is
+ * 1e-19. To about 2 units in the last place, in the same bits everywhere. */
+static double plain_exp(double x)
+{
+    if (isnan(x) || x > 709.7)
+        return isnan(x) ? x : INFINITY;
+    if (x < -745.2)
+        return 0;
+    double k = rint(x * 1.4426950408889634);
+    /* log(2) in two parts; the first has 33 bits, so k times it is exact (Cody and Waite 1980). */
+    double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
+    double y = 1;
+    for (int n = 14; n > 0; n--)
+        y = 1 + y * r / n;
+    int half = (int)k / 2;
+    return y * two_to(half) * two_to((int)k - half);
+}
+
+static double plain_log(double x)       /* correctly rounded, by MPFR: one per row of a softmax */
+{
+    mpfr_t y;
+    mpfr_init2(y, 53);
+    mpfr_set_d(y, x, MPFR_RNDN);
+    mpfr_log(y, y, MPFR_RNDN);
+    double result = mpfr_get_d(y, MPFR_RNDN);
+    mpfr_clear(y);
+    return result;
+}
+
+static void map_run(System *in, Function f, void *y, const void *x, size_t n)
+{
+    double *v = y;
+    const double *a = x;
+    for (size_t k = 0; k < n; k++)
+        switch (f) {
+        case SIGMOID:
+            v[k] = 1 / (1 + plain_exp(-a[k]));
+            break;
+        case SILU:
+            v[k] = a[k] / (1 + plain_exp(-a[k]));
+            break;
+        case EXP:
+            v[k] = plain_exp(a[k]);
+            break;
+        case LOG:
+            v[k] = plain_log(a[k]);
+            break;
+        }
+    perturb(in, y, n);
+}
+
+static void sum(System *in, void *z, const void *x, size_t n)
+{
+    NoisySystem *s = self(in);
+    double value = 0, size = 0;
+    for (size_t k = 0; k < n; k++) {
+        value += ((const double *)x)[k];
+        size += fabs(((const double *)x)[k]);
+    }
+    *(double *)z = value + sqrt((double)n) * s->u * xi(s) * size;       /* N2 */
+}
+
+static void dot(System *in, void *z, const void *x, size_t dx, const void *y, size_t dy, size_t n)
+{
+    NoisySystem *s = self(in);
+    double value = 0, size = 0;
+    for (size_t k = 0; k < n; k++) {
+        double term = ((const double *)x)[k * dx] * ((const double *)y)[k * dy];
+        value += term;
+        size += fabs(term);
+    }
+    *(double *)z = value + sqrt((double)n) * s->u * xi(s) * size;       /* N2 */
+}
+
+/* Row i of C and of the sums of absolute values, by adding multiples of whole rows of B: the same
+ * order of additions as dot, k upwards, in a loop that compilers vectorise. */
+static void accumulate_row(Matrix C, Matrix A, Matrix B, size_t i, double *value, double *size)
+{
+    Range present = row_range(C, i), used = row_range(A, i);
+    for (size_t k = used.first; k < used.end; k++) {
+        Range here = row_range(B, k);
+        size_t first = here.first > present.first ? here.first : present.first;
+        size_t end = here.end < present.end ? here.end : present.end;
+        double a = *(double *)entry(A, i, k);
+        const double *b = entry(B, k, 0);
+        for (size_t j = first; j < end; j++) {
+            double term = a * b[j];
+            value[j] += term;
+            size[j] += fabs(term);
+        }
+    }
+}
+
+static Matrix transpose(Matrix A)
+{
+    Matrix T = matrix(A.in, A.cols, A.rows);
+    T.band = (Band){-A.band.hi, -A.band.lo};
+    for (size_t i = 0; i < A.rows; i++)
+        for (size_t j = 0; j < A.cols; j++)
+            *(double *)entry(T, j, i) = *(double *)entry(A, i, j);
+    return T;
+}
+
+static bool noisy_product(System *in, Matrix C, Matrix A, Matrix B, ProductKind kind)
+{
+    NoisySystem *s = self(in);
+    Scope scope = scope_open(in);
+    if (kind == PRODUCT_NT)
+        B = transpose(B);
+    Matrix size = matrix(in, 1, C.cols);
+    for (size_t i = 0; i < C.rows; i++) {
+        memset(size.entries, 0, C.cols * sizeof(double));
+        double *value = entry(C, i, 0), *sizes = size.entries;
+        accumulate_row(C, A, B, i, value, sizes);
+        Range present = row_range(C, i), used = row_range(A, i);
+        for (size_t j = present.first; j < present.end; j++) {
+            Range k = column_range(B, j);
+            size_t first = k.first > used.first ? k.first : used.first;
+            size_t end = k.end < used.end ? k.end : used.end;
+            if (end > first)
+                value[j] += sqrt((double)(end - first)) * s->u * xi(s) * sizes[j];  /* N2 */
+        }
+    }
+    scope_close(in, scope);
+    return true;
+}
+
+static void reference(System *in, void *m, const void *x, size_t n)
+{
+    (void)in;
+    const double *a = x;
+    double top = a[0];
+    for (size_t k = 1; k < n; k++)
+        if (a[k] > top)
+            top = a[k];
+    *(double *)m = top;
+}
+
+static void get(System *in, mpfr_t y, const void *x)
+{
+    (void)in;
+    mpfr_set_d(y, *(const double *)x, MPFR_RNDN);
+}
+
+static void keep(System *in, Stage name, Matrix A)
+{
+    NoisySystem *s = self(in);
+    const Format *f = s->arithmetic.site[name];
+    double v = s->amplify * arithmetic_site_roundoff(&s->arithmetic, name);
+    if (v == 0)
+        return;
+    double underflow = s->amplify * format_underflow(f);
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        for (size_t j = k.first; j < k.end; j++) {
+            double *x = entry(A, i, j);
+            if (arithmetic_rounds_given(name) && format_round_double(*x, f) == *x)
+                continue;                                           /* N4: exact as it is */
+            if (*x != 0)
+                *x += v * xi(s) * *x + underflow * xi(s);           /* N3 */
+        }
+    }
+}
+
+static void destroy(System *in) { gsl_rng_free(self(in)->rng); }
+
+static const Operations operations = {
+    .name = "noisy", .bytes = sizeof(double), .copy = copy, .set = set,
+    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs, .scale = scale,
+    .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
+    .reference = reference, .get = get, .product = noisy_product, .stage = keep,
+    .destroy = destroy,
+};
+
+System *noisy_system(const Arithmetic *arithmetic, uint64_t seed, double amplify)
+{
+    NoisySystem *s = calloc(1, sizeof *s);
+    if (!s || !(s->rng = gsl_rng_alloc(gsl_rng_mt19937)))
+        stop_on_bug(__func__, "out of memory");
+    system_begin(&s->base, &operations);
+    gsl_rng_set(s->rng, seed);
+    s->arithmetic = *arithmetic;
+    s->amplify = amplify;
+    s->u = amplify * format_roundoff(arithmetic->accumulate);
+    return &s->base;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * systems.h - the number systems. Each maker returns a system of its own, used by one thread at a
+ * time and ended by system_free().
+ */
+#ifndef CASTLE_SYSTEMS_H
+#define CASTLE_SYSTEMS_H
+
+#include "arithmetic.h"
+#include "system.h"
+
+#include <stdint.h>
+
+/* MPFR: one correct rounding per operation, at a precision chosen here; exponents are unbounded. */
+System *mpfr_system(long bits);
+
+/* MPFR playing a kernel: every operation is rounded once to arithmetic->accumulate, subnormals and
+ * overflow included, and every stage to its declared format. The arithmetic is copied. */
+System *played_system(const Arithmetic *arithmetic);
+
+/* Arb's balls: every entry encloses the real value. */
+System *ball_system(long bits);
+
+/* Integers modulo 2^61 - 1. sigmoid and exp are arbitrary fixed functions chosen by `key`, log is the
+ * identity: in a commutative ring the algorithms must agree whatever these functions are. */
+#define FIELD_PRIME ((UINT64_C(1) << 61) - 1)
+System *field_system(uint64_t key);
+/* Uniform in the field, for tests that draw inputs there. State is the caller's, any value to begin. */
+uint64_t field_random(uint64_t *state);
+Matrix field_random_matrix(System *in, size_t rows, size_t cols, uint64_t *state);
+
+/* The machine's own arithmetic, products by BLAS through GSL. */
+System *f64_system(void);
+System *f32_system(void);
+
+/* Binary64 with a seeded random perturbation at every rounding that the arithmetic declares: Monte
+ * Carlo arithmetic. The perturbations are `amplify` times as large as the roundings they stand for. */
+System *noisy_system(const Arithmetic *arithmetic, uint64_t seed, double amplify);
+
+/* Binary64 values that carry a bound on the error of the declared arithmetic (running error analysis). */
+typedef struct Bounded {
+    double x;           /* the value, to binary64 */
+    double size;        /* at least |x|: the same sums with absolute values */
+    double error;       /* at least |computed - exact| for any order of the sums */
+} Bounded;
+System *bounded_system(const Arithmetic *arithmetic);
+
+#endif

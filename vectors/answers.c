@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "answers.h"
+#include "system.h"
+
+#include <math.h>
+
+const char *input_name(Input k)
+{
+    static const char *const names[INPUTS] = {"qu", "ku", "vu", "qc", "kc", "vc"};
+    return names[k];
+}
+
+const char *answer_name(Answer k)
+{
+    static const char *const names[ANSWERS] = {"o", "lse", "u"};
+    return names[k];
+}
+
+size_t answer_columns(Answer k, size_t dim) { return k == ANSWER_LSE ? 1 : dim; }
+
+Stage answer_stage(Answer k)
+{
+    static const Stage stages[ANSWERS] = {STAGE_O, STAGE_LSE, STAGE_U};
+    return stages[k];
+}
+
+Matrix answer_matrix(const Answers *a, Answer k)
+{
+    return k == ANSWER_O ? a->O : k == ANSWER_LSE ? a->lse : a->U;
+}
+
+Head problem_head(const Problem *p, System *in)
+{
+    Matrix M[INPUTS];
+    for (size_t k = 0; k < INPUTS; k++)
+        M[k] = stage(STAGE_INPUT, matrix_from(in, p->length, p->dim, p->input[k]));
+    Matrix scale = matrix(in, 1, 1);
+    if (p->scale != 0) {
+        in->op->set(in, scale.entries, &p->scale, 1);
+        stage(STAGE_SCALE, scale);
+    } else {
+        in->op->inverse_root(in, scale.entries, p->dim);
+    }
+    return (Head){.QU = M[INPUT_QU], .KU = M[INPUT_KU], .VU = M[INPUT_VU], .QC = M[INPUT_QC],
+                  .KC = M[INPUT_KC], .VC = M[INPUT_VC], .scale = scale, .window = p->window};
+}
+
+bool problem_is_finite(const Problem *p)
+{
+    for (size_t k = 0; k < INPUTS; k++)
+        for (size_t i = 0; i < p->length * p->dim; i++)
+            if (!isfinite(p->input[k][i]))
+                return false;
+    return true;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "check.h"
+
+#include "progress.h"
+#include "system.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static double unit_in_last_place(double x, const Format *f)
+{
+    int e = x == 0 || !isfinite(x) ? f->emin : ilogb(x);
+    return ldexp(1, (e < f->emin ? f->emin : e) - f->precision + 1);
+}
+
+static void begin_tensor(TensorReport *r, const Dump *d, Answer a)
+{
+    size_t n = dump_problems(d) * d->length * answer_columns(a, d->dim);
+    *r = (TensorReport){.present = d->answer[a] != NULL, .rows = d->length,
+                        .cols = answer_columns(a, d->dim), .answered = d->answer[a]};
+    if (!r->present)
+        return;
+    r->scores = calloc(n, sizeof *r->scores);
+    r->truth = calloc(n, sizeof *r->truth);
+    if (!r->scores || !r->truth)
+        stop_on_bug("check_dump", "out of memory for %zu scores", n);
+    r->verdict = verdict_begin(n);
+}
+
+/* One head: the truth, its scales, and every element's score. */
+static void score_head(CheckReport *report, const Dump *d, size_t head, const Oracle *o)
+{
+    Problem p = dump_problem(d, head);
+    Scales *s = error_scales(&p, &d->arithmetic, o, SCALE_SEED);
+    for (size_t a = 0; a < ANSWERS; a++) {
+        TensorReport *r = &report->tensor[a];
+        size_t n = r->rows * r->cols;
+        for (size_t k = 0; r->present && k < n; k++) {
+            size_t at = head * n + k;
+            r->truth[at] = o->truth[a].value[k];
+            r->scores[at] = score_element(&o->truth[a], k, s->sigma[a][k / r->cols],
+                                          s->bound[a][k], r->answered[at]);
+        }
+    }
+    scales_free(s);
+}
+
+static void end_tensor(TensorReport *r, const Dump *d, Answer a)
+{
+    for (size_t k = 0; k < r->verdict.elements; k++)
+        verdict_add(&r->verdict, k, r->scores[k], r->answered[k]);
+    verdict_end(&r->verdict);
+    double truth = r->truth[r->verdict.worst];
+    r->worst_ulps = r->verdict.judged ? r->verdict.worst_score.error /
+        unit_in_last_place(truth, d->arithmetic.site[answer_stage(a)]) : NAN;
+}
+
+bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f)
+{
+    size_t heads = dump_problems(d), outside = 0;
+    *report = (CheckReport){.judgement = RIGHT};
+    for (size_t a = 0; a < ANSWERS; a++)
+        begin_tensor(&report->tensor[a], d, a);
+    Progress *progress = progress_begin(what, "head", heads);
+    /* heads are independent; a lone head leaves the threads to its rows and runs */
+#pragma omp parallel for schedule(dynamic, 1) if (heads > 1)
+    for (size_t head = 0; head < heads; head++) {
+        Problem p = dump_problem(d, head);
+        Oracle *o = oracle(&p, false, true);
+        score_head(report, d, head, o);
+#pragma omp critical
+        {
+            report->bits = o->bits > report->bits ? o->bits : report->bits;
+            report->ties += o->ties;
+            report->undefined += o->undefined;
+            report->naive_heads += o->naive_ran;
+            outside += o->naive_outside;
+            for (size_t a = 0; a < ANSWERS; a++)
+                report->certified += o->truth[a].rows * o->truth[a].cols;
+            progress_step(progress);
+        }
+        oracle_free(o);
+    }
+    progress_end(progress);
+    report->certified -= report->ties + report->undefined;
+    for (size_t a = 0; a < ANSWERS; a++)
+        if (report->tensor[a].present) {
+            end_tensor(&report->tensor[a], d, a);
+            if (report->tensor[a].verdict.judgement > report->judgement)
+                report->judgement = report->tensor[a].verdict.judgement;
+        }
+    if (outside) {
+        check_free(report);
+        return fail(f, "%s: castle contradicts itself: %zu values of the sequential form lie outside "
+                    "the balls of the parallel form; please report this with the file", what,
+                    outside);
+    }
+    return true;
+}
+
+void check_free(CheckReport *report)
+{
+    for (size_t a = 0; a < ANSWERS; a++) {
+        free(report->tensor[a].scores);
+        free(report->tensor[a].truth);
+    }
+    *report = (CheckReport){0};
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* command_check.c - `castle check FILE...`: judges dumps. */
+#include "commands.h"
+#include "report.h"
+#include "system.h"
+
+#include <argp.h>
+#include <stdlib.h>
+
+typedef struct Options {
+    DumpOptions dump;
+    bool strict, json;
+    char **files;
+    size_t file_count;
+} Options;
+
+enum { OPTION_STRICT = 256, OPTION_JSON };
+
+static const struct argp_option options[] = {
+    {"arithmetic", 'a', "NAME", 0, "the kernel's arithmetic: float64, float32, tf32, bfloat16 or "
+     "float16, optionally followed by ,key=format for single roundings (default: the file's "
+     "metadata, else the answers' type)", 0},
+    {"window", 'W', "W", 0, "lookahead window, or none (default: the file's metadata)", 0},
+    {"scale", 'c', "C", 0, "1/sqrt(d) or a number (default: the file's metadata)", 0},
+    {"strict", OPTION_STRICT, NULL, 0, "exit with 1 for suspect, too", 0},
+    {"json", OPTION_JSON, NULL, 0, "print one JSON document (docs/check-json.md)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    Options *o = state->input;
+    switch (key) {
+    case 'a':
+        o->dump.arithmetic = arg;
+        return 0;
+    case 'W':
+        o->dump.window = arg;
+        return 0;
+    case 'c':
+        o->dump.scale = arg;
+        return 0;
+    case OPTION_STRICT:
+        o->strict = true;
+        return 0;
+    case OPTION_JSON:
+        o->json = true;
+        return 0;
+    case ARGP_KEY_ARGS:
+        o->files = state->argv + state->next;
+        o->file_count = (size_t)(state->argc - state->next);
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "no file given; expected at least one safetensors dump");
+        return EINVAL;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static bool has_answers(const Dump *d)
+{
+    for (size_t a = 0; a < ANSWERS; a++)
+        if (d->answer[a])
+            return true;
+    return false;
+}
+
+/* Judges one file and prints or collects what there is to say. */
+static bool check_file(const char *path, const Options *o, ReportLine *line, json_t *reports,
+                       Failure *f)
+{
+    Dump d;
+    CheckReport report;
+    if (!dump_open(&d, path, &o->dump, f))
+        return false;
+    if (!has_answers(&d)) {
+        dump_close(&d);
+        return fail(f, "%s: there is nothing to judge: none of the answers o, lse, u is in the file "
+                    "(gradients are not judged yet)", path);
+    }
+    bool done = check_dump(&report, &d, path, f);
+    if (done) {
+        *line = report_line(path, &report);
+        if (o->json)
+            json_array_append_new(reports, report_json(path, &d, &report));
+        else
+            report_print(stdout, path, &d, &report);
+        check_free(&report);
+    }
+    dump_close(&d);
+    return done;
+}
+
+static void summarise(const ReportLine *lines, size_t count, size_t unusable)
+{
+    size_t of[3] = {0};
+    for (size_t k = 0; k < count; k++)
+        of[lines[k].judgement]++;
+    if (count > 1) {
+        report_table(stdout, lines, count);
+        putchar('\n');
+    }
+    printf("%zu right, %zu suspect, %zu wrong", of[RIGHT], of[SUSPECT], of[WRONG]);
+    if (unusable)
+        printf(", %zu unusable", unusable);
+    putchar('\n');
+}
+
+int command_check(int argc, char **argv)
+{
+    static const struct argp argp = {
+        options, parse, "FILE...",
+        "Judge the answers o, lse and u in each dump FILE against the certified truth of the inputs "
+        "in it: right, suspect or wrong, and where."
+        "\vExamples:\n"
+        "  castle check mykernel.safetensors\n"
+        "  castle check --arithmetic bfloat16,p=float32 mykernel.safetensors\n"
+        "  castle check --json vectors/dumps/base.safetensors\n\n"
+        "A dump holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the same shape) "
+        "and lse [batch, heads, L]; metadata window, scale, arithmetic.\n\n"
+        "Exit status: 0 all right (or suspect, with a warning), 1 a kernel is wrong, 2 unusable "
+        "input or options.", NULL, NULL, NULL};
+    Options o = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+
+    ReportLine *lines = calloc(o.file_count, sizeof *lines);
+    json_t *reports = json_array();
+    if (!lines || !reports)
+        stop_on_bug(__func__, "out of memory");
+    size_t judged = 0, unusable = 0;
+    Judgement worst = RIGHT;
+    for (size_t k = 0; k < o.file_count; k++) {
+        Failure failure;
+        if (!check_file(o.files[k], &o, &lines[judged], reports, &failure)) {
+            refuse(argv[0], &failure);
+            unusable++;
+            continue;
+        }
+        if (lines[judged].judgement > worst)
+            worst = lines[judged].judgement;
+        judged++;
+    }
+    if (o.json) {
+        json_t *document = json_pack("{s:o, s:I}", "dumps", reports, "unusable", (json_int_t)unusable);
+        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+        putchar('\n');
+        json_decref(document);
+    } else {
+        json_decref(reports);
+        if (judged)
+            summarise(lines, judged, unusable);
+    }
+    free(lines);
+    if (worst == SUSPECT)
+        fprintf(stderr, "%s: warning: an answer is suspect; see the table\n", argv[0]);
+    if (unusable)
+        return EXIT_UNUSABLE;
+    return worst == WRONG || (worst == SUSPECT && o.strict) ? EXIT_WRONG : EXIT_SUCCESS;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "oracle.h"
+
+#include "ball.h"
+#include "parallel.h"
+#include "rounding_bounds.h"
+#include "sequential.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void *room(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size);
+    if (!p)
+        stop_on_bug("oracle", "out of memory for %zu numbers", n);
+    return p;
+}
+
+static Truth truth_of(size_t rows, size_t cols)
+{
+    size_t n = rows * cols;
+    return (Truth){rows, cols, room(n, sizeof(double)), room(n, sizeof(double)),
+                   room(n, sizeof(double)), room(n, 1)};
+}
+
+/* Rounds both ends of the ball to binary64. True when they agree: the truth rounds to *x. */
+static bool round_ball(double *x, double *other, const arb_t ball, slong bits)
+{
+    arf_t low, high;
+    arf_init(low);
+    arf_init(high);
+    arb_get_lbound_arf(low, ball, bits);
+    arb_get_ubound_arf(high, ball, bits);
+    *x = arf_get_d(low, ARF_RND_NEAR);
+    *other = arf_get_d(high, ARF_RND_NEAR);
+    arf_clear(low);
+    arf_clear(high);
+    return *x == *other;
+}
+
+/* Settles element k of a truth from its ball. False: the ball is too wide yet. */
+static bool settle(Truth *t, size_t k, const arb_t ball, slong bits, bool tails)
+{
+    arb_t rest;
+    double *x = &t->value[k], *other = &t->neighbour[k], tail_other;
+    if (!arb_is_finite(ball))
+        return false;
+    bool settled = round_ball(x, other, ball, bits);
+    /* Past binary64's range the rounded truth is infinite and has no tail. */
+    if (isinf(*x) || isinf(*other))
+        return settled;
+    arb_init(rest);
+    arf_t value;
+    arf_init(value);
+    arf_set_d(value, *x);
+    arb_sub_arf(rest, ball, value, bits);
+    if (tails)
+        settled = round_ball(&t->tail[k], &tail_other, rest, bits) && settled;
+    else
+        t->tail[k] = arf_get_d(arb_midref(rest), ARF_RND_NEAR);
+    arb_clear(rest);
+    arf_clear(value);
+    return settled;
+}
+
+/* How far a ball has grown: radius / (2^-bits |midpoint|). */
+static double growth(const arb_t ball, slong bits)
+{
+    double middle = fabs(arf_get_d(arb_midref(ball), ARF_RND_NEAR));
+    double radius = ldexp(mag_get_d(arb_radref(ball)), (int)(bits < 1000 ? bits : 1000));
+    return middle > 0 && isfinite(radius) ? radius / middle : 0;
+}
+
+/* One pass of the parallel form in balls over what is not settled. Returns how many are left. */
+static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool finite,
+                   unsigned char *settled[ANSWERS], Answers *kept, System *in)
+{
+    Head head = problem_head(p, in);
+    *kept = answers_for(&head);
+    parallel(&head, kept);
+    size_t left = 0;
+    for (size_t a = 0; a < ANSWERS; a++) {
+        Truth *t = &o->truth[a];
+        Matrix balls = answer_matrix(kept, a);
+        for (size_t k = 0; k < t->rows * t->cols; k++) {
+            if (settled[a][k])
+                continue;
+            arb_srcptr ball = ball_at(balls, k / t->cols, k % t->cols);
+            if (settle(t, k, ball, bits, tails)) {
+                settled[a][k] = 1;
+                t->certificate[k] = CERTIFIED;
+                o->radius = fmax(o->radius, growth(ball, bits));
+            } else if (!finite && !arb_is_finite(ball)) {
+                settled[a][k] = 1;
+                t->certificate[k] = UNDEFINED;
+                t->value[k] = t->neighbour[k] = NAN;
+                o->undefined++;
+            } else {
+                left++;
+            }
+        }
+    }
+    return left;
+}
+
+/* The ball, widened by 2^log2_slack. */
+static bool lies_inside(const arb_t ball, mpfr_srcptr x, double log2_slack)
+{
+    arb_t wide;
+    arb_init(wide);
+    arb_set(wide, ball);
+    if (isfinite(log2_slack))
+        arb_add_error_2exp_si(wide, (slong)ceil(log2_slack));
+    bool inside = log2_slack == INFINITY || arb_contains_mpfr(wide, x);
+    arb_clear(wide);
+    return inside;
+}
+
+/* Every value of the sequential form, computed with 64 bits to spare, must lie in its ball, but for the
+ * rounding errors of those bits: balls can be exact points, where e.g. log(exp(x)) = x is seen. */
+static void compare_naive(Oracle *o, const Problem *p, slong bits, const Answers *balls)
+{
+    System *in = mpfr_system(bits + 64);
+    RoundingBounds bounds = rounding_bounds(p, bits + 64);
+    Head head = problem_head(p, in);
+    Answers naive = answers_for(&head);
+    sequential(&head, &naive);
+    for (size_t a = 0; a < ANSWERS; a++) {
+        Matrix N = answer_matrix(&naive, a), B = answer_matrix(balls, a);
+        for (size_t i = 0; i < N.rows; i++)
+            for (size_t j = 0; j < N.cols; j++) {
+                arb_srcptr ball = ball_at(B, i, j);
+                if (arb_is_finite(ball) &&
+                    !lies_inside(ball, entry(N, i, j), log2_rounding_bound(&bounds, a, i, j)))
+                    o->naive_outside++;
+            }
+    }
+    o->naive_ran = true;
+    rounding_bounds_end(&bounds);
+    system_free(in);
+}
+
+Oracle *oracle(const Problem *p, bool tails, bool naive)
+{
+    Oracle *o = room(1, sizeof *o);
+    unsigned char *settled[ANSWERS];
+    for (size_t a = 0; a < ANSWERS; a++) {
+        o->truth[a] = truth_of(p->length, answer_columns(a, p->dim));
+        settled[a] = room(p->length * answer_columns(a, p->dim), 1);
+    }
+    bool finite = problem_is_finite(p);
+    size_t left = 1;
+    slong bits = tails ? ORACLE_TAIL_BITS : ORACLE_BITS;
+    for (; left && bits <= ORACLE_MOST_BITS; bits *= 2) {
+        System *in = ball_system(bits);
+        Answers balls;
+        left = pass(o, p, bits, tails, finite, settled, &balls, in);
+        o->bits = bits;
+        if (naive && !o->naive_ran && p->length <= ORACLE_NAIVE_LENGTH)
+            compare_naive(o, p, bits, &balls);
+        system_free(in);
+    }
+    /* What the highest precision cannot tell from a midpoint is a tie: both neighbours stand. */
+    for (size_t a = 0; a < ANSWERS; a++) {
+        for (size_t k = 0; k < o->truth[a].rows * o->truth[a].cols; k++)
+            if (!settled[a][k]) {
+                o->truth[a].certificate[k] = TIE;
+                o->ties++;
+            }
+        free(settled[a]);
+    }
+    return o;
+}
+
+void oracle_free(Oracle *o)
+{
+    for (size_t a = 0; o && a < ANSWERS; a++) {
+        free(o->truth[a].value);
+        free(o->truth[a].tail);
+        free(o->truth[a].neighbour);
+        free(o->truth[a].certificate);
+    }
+    free(o);
+}
+
+double truth_in_format(const Truth *t, size_t k, const Format *f)
+{
+    if (!isfinite(t->value[k]))
+        return t->value[k];
+    mpfr_t exact, y;
+    mpfr_init2(exact, 2200);        /* holds the sum of any two binary64 numbers exactly */
+    mpfr_init2(y, f->precision);
+    mpfr_set_d(exact, t->value[k], MPFR_RNDN);
+    mpfr_add_d(exact, exact, t->tail[k], MPFR_RNDN);
+    format_round(y, exact, f);
+    double result = mpfr_get_d(y, MPFR_RNDN);
+    mpfr_clear(exact);
+    mpfr_clear(y);
+    return result;
+}

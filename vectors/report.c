@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- where an element is -------------------------------------------------------------------- */
+
+typedef struct Place {
+    size_t batch, head, row, column;
+} Place;
+
+static Place place_of(const Dump *d, const TensorReport *r, size_t index)
+{
+    size_t head = index / (r->rows * r->cols), k = index % (r->rows * r->cols);
+    return (Place){head / d->heads, head % d->heads, k / r->cols, k % r->cols};
+}
+
+static void describe_place(char *text, size_t size, const Dump *d, const TensorReport *r, Answer a,
+                           size_t index)
+{
+    Place p = place_of(d, r, index);
+    if (a == ANSWER_LSE)
+        snprintf(text, size, "[%zu, %zu, %zu]", p.batch, p.head, p.row);
+    else
+        snprintf(text, size, "[%zu, %zu, %zu, %zu]", p.batch, p.head, p.row, p.column);
+}
+
+/* The largest z in a row (or column) of the head that holds the worst element. */
+static double largest_z(const TensorReport *r, size_t head_begin, bool by_row, size_t index)
+{
+    double z = 0;
+    size_t n = by_row ? r->cols : r->rows;
+    for (size_t k = 0; k < n; k++) {
+        size_t at = by_row ? index * r->cols + k : k * r->cols + index;
+        const Score *s = &r->scores[head_begin + at];
+        if (s->judged)
+            z = fmax(z, s->z);
+    }
+    return z;
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+enum { AROUND = 3 };
+
+static void print_line_around(FILE *out, const TensorReport *r, size_t head_begin, bool by_row,
+                              size_t centre)
+{
+    size_t n = by_row ? r->rows : r->cols;
+    size_t first = centre < AROUND ? 0 : centre - AROUND;
+    size_t end = centre + AROUND + 1 < n ? centre + AROUND + 1 : n;
+    fprintf(out, "          %-7s", by_row ? "row" : "column");
+    for (size_t k = first; k < end; k++)
+        fprintf(out, " %9zu", k);
+    fprintf(out, "\n          %-7s", "max z");
+    for (size_t k = first; k < end; k++)
+        fprintf(out, " %9.3g", largest_z(r, head_begin, by_row, k));
+    fputc('\n', out);
+}
+
+static void print_wrong(FILE *out, const Dump *d, const TensorReport *r)
+{
+    const Verdict *v = &r->verdict;
+    if (!v->judged) {
+        fputs("          nothing to judge: no true value here is a finite number\n", out);
+        return;
+    }
+    fprintf(out, "          answered %.9g, truth %.17g, error %.3g", r->answered[v->worst],
+            r->truth[v->worst], v->worst_score.error);
+    if (v->not_finite)
+        fprintf(out, "; %zu not finite", v->not_finite);
+    if (v->past_bound)
+        fprintf(out, "; %zu past the bound", v->past_bound);
+    fputc('\n', out);
+    Place p = place_of(d, r, v->worst);
+    size_t head_begin = v->worst - (p.row * r->cols + p.column);
+    print_line_around(out, r, head_begin, true, p.row);
+    if (r->cols > 1)
+        print_line_around(out, r, head_begin, false, p.column);
+}
+
+static void print_tensor(FILE *out, const Dump *d, const TensorReport *r, Answer a)
+{
+    const Verdict *v = &r->verdict;
+    char at[120] = "-";
+    if (v->judged)
+        describe_place(at, sizeof at, d, r, a, v->worst);
+    fprintf(out, "  %-6s  %-8s %9zu  %8.3g  %5.1f %5.1f  %9.2e  %8.3g  %s\n", answer_name(a),
+            judgement_name(v->judgement), v->judged, v->judged ? v->worst_score.z : NAN,
+            v->thresholds.suspect, v->thresholds.wrong, v->most_of_bound, r->worst_ulps, at);
+    if (v->judgement != RIGHT)
+        print_wrong(out, d, r);
+}
+
+static void print_truth(FILE *out, const Dump *d, const CheckReport *c)
+{
+    fprintf(out, "  truth: %zu numbers certified in balls, %ld bits; %zu ties; ", c->certified,
+            c->bits, c->ties);
+    if (c->undefined)
+        fprintf(out, "%zu without a finite value; ", c->undefined);
+    if (c->naive_heads)
+        fprintf(out, "the sequential form lies inside every ball\n");
+    else
+        fprintf(out, "sequential form not run (L > %d)\n", ORACLE_NAIVE_LENGTH);
+    if (d->not_judged_count) {
+        fputs("  not judged:", out);
+        for (size_t k = 0; k < d->not_judged_count; k++) {
+            char name[60];
+            failure_quote(name, sizeof name, d->not_judged[k]);
+            fprintf(out, " %s", name);
+        }
+        fputc('\n', out);
+    }
+}
+
+void report_print(FILE *out, const char *path, const Dump *d, const CheckReport *c)
+{
+    char window[40], scale[40];
+    dump_describe_window(d, window, sizeof window);
+    dump_describe_scale(d, scale, sizeof scale);
+    fprintf(out, "%s: %s\n", path, judgement_name(c->judgement));
+    fprintf(out, "  batch %zu, heads %zu, L %zu, d %zu; window %s%s, scale %s%s\n", d->batch,
+            d->heads, d->length, d->dim, window, d->window_stated ? "" : " (not stated)", scale,
+            d->scale_stated ? "" : " (not stated)");
+    fprintf(out, "  arithmetic %s%s\n", d->arithmetic.name,
+            d->arithmetic_stated ? "" : " (not stated; taken from the answers' type)");
+    print_truth(out, d, c);
+    fprintf(out, "  %-6s  %-8s %9s  %8s  %11s  %9s  %8s  %s\n", "tensor", "verdict", "elements",
+            "max z", "susp. wrong", "err/bound", "ulps", "worst at [batch, head, t, k]");
+    for (size_t a = 0; a < ANSWERS; a++)
+        if (c->tensor[a].present)
+            print_tensor(out, d, &c->tensor[a], a);
+    fputc('\n', out);
+}
+
+ReportLine report_line(const char *path, const CheckReport *c)
+{
+    ReportLine line = {.path = path, .judgement = c->judgement};
+    for (size_t a = 0; a < ANSWERS; a++) {
+        line.present[a] = c->tensor[a].present;
+        line.verdict[a] = c->tensor[a].verdict;
+    }
+    return line;
+}
+
+void report_table(FILE *out, const ReportLine *lines, size_t count)
+{
+    fprintf(out, "%-48s", "dump");
+    for (size_t a = 0; a < ANSWERS; a++)
+        fprintf(out, "  %-15s", answer_name(a));
+    fputc('\n', out);
+    for (size_t i = 0; i < count; i++) {
+        const char *path = lines[i].path;
+        size_t length = strlen(path);
+        fprintf(out, "%s%-*s", length > 48 ? "..." : "", length > 48 ? 45 : 48,
+                length > 48 ? path + length - 45 : path);
+        for (size_t a = 0; a < ANSWERS; a++) {
+            char cell[40] = "-";
+            const Verdict *v = &lines[i].verdict[a];
+            if (lines[i].present[a])
+                snprintf(cell, sizeof cell, "%s %.2g", judgement_name(v->judgement),
+                         v->judged ? v->worst_score.z : NAN);
+            fprintf(out, "  %-15s", cell);
+        }
+        fputc('\n', out);
+    }
+    fputs("(the number is max z, the largest error in standard deviations)\n", out);
+}
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
+/* JSON has no infinities and no NaN: they become strings. */
+static json_t *json_number(double x)
+{
+    if (isfinite(x))
+        return json_real(x);
+    return json_string(isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
+}
+
+/* File names and tensor names may hold any byte. */
+static json_t *json_text(const char *text)
+{
+    json_t *s = json_string(text);
+    char quoted[400];
+    if (s)
+        return s;
+    failure_quote(quoted, sizeof quoted, text);
+    return json_string(quoted);
+}
+
+static json_t *tensor_json(const Dump *d, const TensorReport *r)
+{
+    const Verdict *v = &r->verdict;
+    json_t *o = json_object();
+    json_object_set_new(o, "verdict", json_string(judgement_name(v->judgement)));
+    json_object_set_new(o, "elements", json_integer((json_int_t)v->elements));
+    json_object_set_new(o, "judged", json_integer((json_int_t)v->judged));
+    json_object_set_new(o, "not_finite", json_integer((json_int_t)v->not_finite));
+    json_object_set_new(o, "past_bound", json_integer((json_int_t)v->past_bound));
+    json_object_set_new(o, "suspect_above", json_number(v->thresholds.suspect));
+    json_object_set_new(o, "wrong_above", json_number(v->thresholds.wrong));
+    json_object_set_new(o, "error_over_bound", json_number(v->most_of_bound));
+    if (!v->judged)
+        return o;
+    Place p = place_of(d, r, v->worst);
+    json_object_set_new(o, "z", json_number(v->worst_score.z));
+    json_object_set_new(o, "ulps", json_number(r->worst_ulps));
+    json_t *worst = json_pack("{s:I, s:I, s:I, s:I}", "batch", (json_int_t)p.batch, "head",
+                              (json_int_t)p.head, "row", (json_int_t)p.row, "column",
+                              (json_int_t)p.column);
+    json_object_set_new(worst, "answer", json_number(r->answered[v->worst]));
+    json_object_set_new(worst, "truth", json_number(r->truth[v->worst]));
+    json_object_set_new(worst, "error", json_number(v->worst_score.error));
+    json_object_set_new(o, "worst", worst);
+    return o;
+}
+
+json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
+{
+    char window[40], scale[40];
+    dump_describe_window(d, window, sizeof window);
+    dump_describe_scale(d, scale, sizeof scale);
+    json_t *o = json_object(), *tensors = json_object(), *skipped = json_array();
+    json_object_set_new(o, "file", json_text(path));
+    json_object_set_new(o, "verdict", json_string(judgement_name(c->judgement)));
+    json_object_set_new(o, "shape", json_pack("[I, I, I, I]", (json_int_t)d->batch,
+                                              (json_int_t)d->heads, (json_int_t)d->length,
+                                              (json_int_t)d->dim));
+    json_object_set_new(o, "window", json_string(window));
+    json_object_set_new(o, "scale", json_string(scale));
+    json_object_set_new(o, "arithmetic", json_text(d->arithmetic.name));
+    json_object_set_new(o, "truth", json_pack(
+        "{s:i, s:I, s:I, s:I, s:I}", "bits", (int)c->bits, "certified", (json_int_t)c->certified,
+        "ties", (json_int_t)c->ties, "undefined", (json_int_t)c->undefined,
+        "heads_checked_sequentially", (json_int_t)c->naive_heads));
+    for (size_t a = 0; a < ANSWERS; a++)
+        if (c->tensor[a].present)
+            json_object_set_new(tensors, answer_name(a), tensor_json(d, &c->tensor[a]));
+    for (size_t k = 0; k < d->not_judged_count; k++)
+        json_array_append_new(skipped, json_text(d->not_judged[k]));
+    json_object_set_new(o, "tensors", tensors);
+    json_object_set_new(o, "not_judged", skipped);
+    return o;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "scales.h"
+
+#include "parallel.h"
+#include "systems.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <stdlib.h>
+
+static double *room(size_t n)
+{
+    double *p = calloc(n ? n : 1, sizeof *p);
+    if (!p)
+        stop_on_bug("error_scales", "out of memory for %zu numbers", n);
+    return p;
+}
+
+/* The next larger number of 3 significant bits: so coarse that the last bit of a sum of squares,
+ * which could differ between machines, does not show. */
+static double round_up(double x)
+{
+    if (!(x > 0) || isinf(x))
+        return x;
+    int e;
+    double m = frexp(x, &e);
+    return ldexp(ceil(ldexp(m, 3)), e - 3);
+}
+
+/* A binary64 kernel's noise would drown in the roundings of the binary64 that carries it; errors are
+ * linear in the unit roundoff at that size, so the noise is made larger and divided out again. */
+static double amplification(const Arithmetic *a)
+{
+    return a->accumulate->precision > 40 ? 65536 : 1;
+}
+
+/* One noisy run: adds to `squares`, per answer and row, the sum of squared errors over the row. */
+static void noisy_run(const Problem *p, const Arithmetic *arithmetic, const Oracle *o,
+                      uint64_t seed, double *squares[ANSWERS])
+{
+    double amplify = amplification(arithmetic);
+    System *in = noisy_system(arithmetic, seed, amplify);
+    Head head = problem_head(p, in);
+    Answers noisy = answers_for(&head);
+    parallel(&head, &noisy);
+    for (size_t a = 0; a < ANSWERS; a++) {
+        const Truth *t = &o->truth[a];
+        Matrix N = answer_matrix(&noisy, a);
+        for (size_t k = 0; k < t->rows * t->cols; k++) {
+            if (t->certificate[k] == UNDEFINED)
+                continue;
+            double y = *(double *)entry(N, k / t->cols, k % t->cols);
+            double error = ((y - t->value[k]) - t->tail[k]) / amplify;
+            squares[a][k / t->cols] += error * error;
+        }
+    }
+    system_free(in);
+}
+
+static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic, const Oracle *o,
+                       uint64_t seed)
+{
+    double *squares[SCALE_RUNS][ANSWERS];
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t r = 0; r < SCALE_RUNS; r++) {
+        for (size_t a = 0; a < ANSWERS; a++)
+            squares[r][a] = room(o->truth[a].rows);
+        noisy_run(p, arithmetic, o, seed + r, squares[r]);
+    }
+    for (size_t a = 0; a < ANSWERS; a++) {
+        const Truth *t = &o->truth[a];
+        for (size_t i = 0; i < t->rows; i++) {
+            double sum = 0;
+            size_t defined = 0;
+            for (size_t r = 0; r < SCALE_RUNS; r++)     /* in this order, whatever the threads did */
+                sum += squares[r][a][i];
+            for (size_t j = 0; j < t->cols; j++)
+                defined += t->certificate[i * t->cols + j] != UNDEFINED;
+            s->sigma[a][i] = defined ? round_up(sqrt(sum / ((double)defined * SCALE_RUNS))) : NAN;
+        }
+        for (size_t r = 0; r < SCALE_RUNS; r++)
+            free(squares[r][a]);
+    }
+}
+
+static void find_bound(Scales *s, const Problem *p, const Arithmetic *arithmetic, const Oracle *o)
+{
+    System *in = bounded_system(arithmetic);
+    Head head = problem_head(p, in);
+    Answers bounded = answers_for(&head);
+    parallel(&head, &bounded);
+    for (size_t a = 0; a < ANSWERS; a++) {
+        const Truth *t = &o->truth[a];
+        Matrix B = answer_matrix(&bounded, a);
+        for (size_t k = 0; k < t->rows * t->cols; k++) {
+            double error = ((const Bounded *)entry(B, k / t->cols, k % t->cols))->error;
+            /* the bound is itself binary64 arithmetic on positive numbers: allow for its rounding */
+            s->bound[a][k] = isnan(error) ? INFINITY : error * (1 + 0x1p-20);
+        }
+    }
+    system_free(in);
+}
+
+Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracle *o,
+                     uint64_t seed)
+{
+    Scales *s = calloc(1, sizeof *s);
+    if (!s)
+        stop_on_bug(__func__, "out of memory");
+    for (size_t a = 0; a < ANSWERS; a++) {
+        s->sigma[a] = room(o->truth[a].rows);
+        s->bound[a] = room(o->truth[a].rows * o->truth[a].cols);
+    }
+    find_sigma(s, p, arithmetic, o, seed);
+    find_bound(s, p, arithmetic, o);
+    return s;
+}
+
+void scales_free(Scales *s)
+{
+    for (size_t a = 0; s && a < ANSWERS; a++) {
+        free(s->sigma[a]);
+        free(s->bound[a]);
+    }
+    free(s);
+}
+
+double score_threshold(size_t n, double chance)
+{
+    return gsl_cdf_tdist_Qinv(chance / (2 * (double)n), SCALE_RUNS);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * scales.h - the two error scales of an answer under a declared arithmetic (proofs/rounding.md).
+ *
+ *   sigma   the standard deviation of an answer when every declared rounding is a random
+ *           perturbation of its size: the parallel form, run SCALE_RUNS times in noisy arithmetic,
+ *           measured from the truth and pooled over the answer's row.
+ *   bound   the worst case of the same roundings: running error analysis of the same text.
+ */
+#ifndef CASTLE_SCALES_H
+#define CASTLE_SCALES_H
+
+#include "oracle.h"
+
+enum { SCALE_RUNS = 32 };
+#define SCALE_SEED UINT64_C(20250929)       /* the date of the paper; any number would do */
+
+typedef struct Scales {
+    double *sigma[ANSWERS];     /* one per row, rounded up to 3 significant bits; NaN without truth */
+    double *bound[ANSWERS];     /* one per element; infinite where the analysis gives no bound */
+} Scales;
+
+Scales *error_scales(const Problem *, const Arithmetic *, const Oracle *, uint64_t seed);
+void scales_free(Scales *);
+
+/* z = error / sigma of a right kernel follows at worst Student's t law with SCALE_RUNS degrees of
+ * freedom. The value that the largest of n such z exceeds with probability at most `chance`. */
+double score_threshold(size_t n, double chance);
+
+#endif
