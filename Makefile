@@ -29,6 +29,7 @@ DUMPS = vectors/dumps
 FIRST := $(filter deps deps-dev,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .PHONY: all deps deps-dev verify check check-long bench sanitize valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
@@ -92,7 +93,7 @@ deps-dev: deps                                   ## ... and what lint, valgrind 
 
 verify: $B/castle                                ## reproduce Theorem 1, judge the third-party dumps
 	$B/castle verify
-	$B/castle verify $(DUMPS)/trained-layer1.safetensors $(DUMPS)/trained-layer2.safetensors
+	$B/castle verify --bits 24,53,113,256 $(wildcard $(DUMPS)/trained-layer*)
 	@echo
 	@echo "Dumps of kernels from outside; the wrong-* must be judged wrong (exit status 1)."
 	$B/castle check $(filter-out $(wildcard $(DUMPS)/wrong-*),$(wildcard $(DUMPS)/*.safetensors))
@@ -117,10 +118,10 @@ valgrind: $(TESTS) $B/castle                     ## the tests under valgrind
 	OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell CASTLE_TEST_SHORT=1 $(MAKE) check \
 	    RUN="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --trace-children=no"
 
-bench: $B/bench                                  ## measure ratios against the limit and mpmath
-	$B/bench
+bench: $B/tests/bench                            ## measure ratios against the limit and mpmath
+	OMP_NUM_THREADS=1 $B/tests/bench $B/bench tests/bench_mpmath.py
 
-$B/bench: $B/tests/bench.o $B/libcastle.a
+$B/tests/bench: $B/tests/bench.o $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
 

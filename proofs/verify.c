@@ -88,11 +88,13 @@ static bool add_dump(Items *items, const char *path, Failure *f)
     Dump d;
     if (!dump_open(&d, path, &(DumpOptions){0}, f))
         return false;
-    const char *base = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t stem = strcspn(base, ".");
     for (size_t h = 0; h < dump_problems(&d); h++) {
         Item *item = add_item(items);
         item->problem = dump_problem(&d, h);
-        snprintf(item->name, sizeof item->name, "%.20s #%zu", base ? base + 1 : path, h);
+        snprintf(item->name, sizeof item->name, "%.*s #%zu",
+                 stem < 14 ? (int)stem : 14, base, h);
         for (size_t k = 0; k < INPUTS; k++) {
             const double *from = item->problem.input[k];
             memcpy(own(item, k, d.length * d.dim), from, d.length * d.dim * sizeof *from);
@@ -109,7 +111,6 @@ static bool add_dump(Items *items, const char *path, Failure *f)
 /* ---- doing it ------------------------------------------------------------------------------- */
 
 enum { MOST_PRECISIONS = 5, BALL_STEPS = 3 };
-static const long all_bits[MOST_PRECISIONS] = {24, 53, 113, 256, 1024};
 static const long ball_bits[BALL_STEPS] = {64, 128, 256};
 
 typedef struct Findings {
@@ -155,17 +156,17 @@ static bool holds(const Findings *f, size_t precisions)
 static void print_power(double log2_value)
 {
     if (log2_value == -INFINITY)
-        printf(" %6s", "0");
+        printf(" %5s", "0");
     else
-        printf(" %6.0f", log2_value);
+        printf(" %5.0f", log2_value);
 }
 
 static void print_rounded(const RoundedAgreement *r)
 {
     if (r->past_bound)
-        printf(" %6s", "PAST!");
+        printf(" %5s", "PAST!");
     else if (!r->in_range)
-        printf(" %6s", "range");
+        printf(" %5s", "range");
     else
         print_power(r->log2_difference);
 }
@@ -176,11 +177,11 @@ static void print_findings(const Item *item, const Findings *f, size_t precision
     if (item->problem.window != NO_WINDOW)
         snprintf(window, sizeof window, "%zu", item->problem.window);
     failure_quote(name, sizeof name, item->name);
-    printf("%-19.19s %4zu %3zu %4s  %-5s", name, item->problem.length, item->problem.dim,
+    printf("%-17.17s %4zu %3zu %4s %-5s", name, item->problem.length, item->problem.dim,
            window, f->field.different ? "DIFF!" : "same");
     for (size_t k = 0; k < BALL_STEPS; k++)
         if (f->balls[k].disjoint)
-            printf(" %6s", "APART!");
+            printf(" %5s", "APART");
         else
             print_power(f->balls[k].log2_radius);
     printf(" ");
@@ -195,16 +196,16 @@ static void print_findings(const Item *item, const Findings *f, size_t precision
 static void print_heading(const long *bits, size_t precisions)
 {
     printf("Theorem 1 and Algorithm 5: the parallel form and decoding against the definition\n"
-           "field: O, lse, U, SU bit for bit; balls: all overlap, log2 of the largest relative radius;\n"
-           "f32, f64, MPFR: log2 of the largest relative difference, each within its error bounds\n\n");
-    printf("%-19s %4s %3s %4s  %-5s %20s  %13s  MPFR bits\n", "input", "L", "d", "W", "field",
+           "field: O, lse, U, SU bit for bit; balls: all overlap, log2 of the widest relative radius;\n"
+           "f32, f64, MPFR: log2 of the largest relative difference, each within its bounds\n\n");
+    printf("%-17s %4s %3s %4s %-5s %17s  %11s  MPFR, bits\n", "input", "L", "d", "W", "field",
            "balls, bits", "");
-    printf("%-39s", "");
+    printf("%-37s", "");
     for (size_t k = 0; k < BALL_STEPS; k++)
-        printf(" %6ld", ball_bits[k]);
-    printf("  %6s %6s ", "f32", "f64");
+        printf(" %5ld", ball_bits[k]);
+    printf("  %5s %5s ", "f32", "f64");
     for (size_t k = 0; k < precisions; k++)
-        printf(" %6ld", bits[k]);
+        printf(" %5ld", bits[k]);
     printf("\n");
 }
 
@@ -244,7 +245,9 @@ static bool verify_items(const Items *items, const long *bits, size_t precisions
 /* ---- the command ---------------------------------------------------------------------------- */
 
 typedef struct Options {
-    long length, dim, window, bits, seed;
+    long length, dim, window, seed;
+    long bits[MOST_PRECISIONS];
+    size_t precisions;
     char **files;
     size_t file_count;
 } Options;
@@ -253,7 +256,7 @@ static const struct argp_option options[] = {
     {"length", 'L', "L", 0, "tokens of a random problem", 0},
     {"dim", 'd', "D", 0, "head dimension of a random problem", 0},
     {"window", 'W', "W", 0, "lookahead window of a random problem", 0},
-    {"bits", 'p', "P", 0, "one MPFR precision in the place of 24, 53, 113, 256 and 1024", 0},
+    {"bits", 'p', "P,...", 0, "MPFR's precisions, at most five (default 24,53,113,256,1024)", 0},
     {"seed", 's', "S", 0, "seed of the random problems (default 1)", 0},
     {0},
 };
@@ -272,7 +275,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->window = whole_number(state, "--window", arg, 0, 1 << 30);
         return 0;
     case 'p':
-        o->bits = whole_number(state, "--bits", arg, 8, 1024);
+        o->precisions = 0;
+        for (char *rest, *item = strtok_r(arg, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+            if (o->precisions == MOST_PRECISIONS)
+                argp_error(state, "--bits names more than %d precisions", MOST_PRECISIONS);
+            o->bits[o->precisions++] = whole_number(state, "--bits", item, 8, 1024);
+        }
+        if (!o->precisions)
+            argp_error(state, "--bits is empty; expected precisions such as 24,53");
         return 0;
     case 's':
         o->seed = whole_number(state, "--seed", arg, 0, 1 << 30);
@@ -298,7 +308,8 @@ int command_verify(int argc, char **argv)
         "  castle verify --length 40 --dim 8 --window 5 --seed 7\n\n"
         "Exit status: 0 all forms agree, 1 they do not, 2 unusable input or options.",
         NULL, NULL, NULL};
-    Options o = {.length = -1, .dim = -1, .window = -1, .bits = -1, .seed = 1};
+    Options o = {.length = -1, .dim = -1, .window = -1, .seed = 1,
+                 .bits = {24, 53, 113, 256, 1024}, .precisions = MOST_PRECISIONS};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
 
     Items items = {0};
@@ -313,8 +324,7 @@ int command_verify(int argc, char **argv)
     else if (!o.file_count)
         add_hard_set(&items, (unsigned long)o.seed);
 
-    bool all = o.bits < 0 ? verify_items(&items, all_bits, MOST_PRECISIONS, (uint64_t)o.seed)
-                          : verify_items(&items, &o.bits, 1, (uint64_t)o.seed);
+    bool all = verify_items(&items, o.bits, o.precisions, (uint64_t)o.seed);
     for (size_t i = 0; i < items.count; i++)
         for (size_t k = 0; k < INPUTS; k++)
             free(items.item[i].owned[k]);

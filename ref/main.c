@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* main.c - the castle program: picks the subcommand. */
+#include "bug.h"
 #include "commands.h"
 #include "version.h"
 
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct Command {
     const char *name;
@@ -52,37 +54,39 @@ long whole_number(const struct argp_state *state, const char *option, const char
     return n;
 }
 
-/* Output that did not reach its file is a failure like any other. */
-static int with_output_flushed(int status)
+/* Output that did not reach its file is a failure like any other. Runs at exit, since argp's --help
+ * exits by itself. */
+static void check_output(void)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "castle: cannot write to standard output: %s\n", strerror(errno));
-        return EXIT_UNUSABLE;
+        _exit(EXIT_UNUSABLE);
     }
-    return status;
 }
 
 int main(int argc, char **argv)
 {
     argp_err_exit_status = EXIT_UNUSABLE;
+    if (atexit(check_output) != 0)
+        stop_on_bug(__func__, "atexit refused");
     if (argc < 2) {
         usage(stderr);
         return EXIT_UNUSABLE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         usage(stdout);
-        return with_output_flushed(EXIT_SUCCESS);
+        return EXIT_SUCCESS;
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("castle " CASTLE_VERSION);
-        return with_output_flushed(EXIT_SUCCESS);
+        return EXIT_SUCCESS;
     }
     for (size_t k = 0; k < COMMANDS; k++)
         if (strcmp(argv[1], commands[k].name) == 0) {
             char name[40];
             snprintf(name, sizeof name, "castle %s", commands[k].name);
             argv[1] = name;
-            return with_output_flushed(commands[k].run(argc - 1, argv + 1));
+            return commands[k].run(argc - 1, argv + 1);
         }
     Failure f;
     fail(&f, "unknown command \"%s\"; expected check, oracle or verify (castle --help)", argv[1]);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check.h"
 
+#include "judge.h"
 #include "progress.h"
 #include "system.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static double unit_in_last_place(double x, const Format *f)
 {
@@ -31,18 +33,17 @@ static void begin_tensor(TensorReport *r, const Dump *d, Answer a)
 static void score_head(CheckReport *report, const Dump *d, size_t head, const Oracle *o)
 {
     Problem p = dump_problem(d, head);
-    Scales *s = error_scales(&p, &d->arithmetic, o, SCALE_SEED);
+    const double *answered[ANSWERS];
+    Score *scores[ANSWERS];
     for (size_t a = 0; a < ANSWERS; a++) {
         TensorReport *r = &report->tensor[a];
         size_t n = r->rows * r->cols;
-        for (size_t k = 0; r->present && k < n; k++) {
-            size_t at = head * n + k;
-            r->truth[at] = o->truth[a].value[k];
-            r->scores[at] = score_element(&o->truth[a], k, s->sigma[a][k / r->cols],
-                                          s->bound[a][k], r->answered[at]);
-        }
+        answered[a] = dump_answer(d, a, head);
+        scores[a] = r->present ? r->scores + head * n : NULL;
+        if (r->present)
+            memcpy(r->truth + head * n, o->truth[a].value, n * sizeof *r->truth);
     }
-    scales_free(s);
+    score_problem(&p, &d->arithmetic, o, answered, scores);
 }
 
 static void end_tensor(TensorReport *r, const Dump *d, Answer a)

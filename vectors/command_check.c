@@ -74,9 +74,11 @@ static bool check_file(const char *path, const Options *o, ReportLine *line, jso
     if (!dump_open(&d, path, &o->dump, f))
         return false;
     if (!has_answers(&d)) {
+        char name[160];
+        failure_quote_path(name, sizeof name, path);
         dump_close(&d);
         return fail(f, "%s: there is nothing to judge: none of the answers o, lse, u is in the file "
-                    "(gradients are not judged yet)", path);
+                    "(gradients are not judged yet)", name);
     }
     bool done = check_dump(&report, &d, path, f);
     if (done) {

@@ -34,6 +34,14 @@ static bool has_shape(const Tensor *t, const Dump *d, size_t dims)
     return t->dims == dims && memcmp(t->shape, shape, dims * sizeof *shape) == 0;
 }
 
+/* The narrowest type that holds all numbers of both; bfloat16 and float16 differ both ways. */
+static NumberType wider(NumberType a, NumberType b)
+{
+    if (a != b && number_type_bytes(a) == 2 && number_type_bytes(b) == 2)
+        return TYPE_F32;
+    return number_type_bytes(b) > number_type_bytes(a) ? b : a;
+}
+
 static bool read_inputs(Dump *d, const char *path, Failure *f)
 {
     char found[200];
@@ -56,8 +64,7 @@ static bool read_inputs(Dump *d, const char *path, Failure *f)
             return fail(f, "%s: tensor \"%s\" has shape %s; expected that of \"qu\", "
                         "[%zu, %zu, %zu, %zu]", path, name, found, d->batch, d->heads, d->length,
                         d->dim);
-        if (number_type_bytes(t->type) > number_type_bytes(d->type))
-            d->type = t->type;
+        d->type = wider(d->type, t->type);
         d->input[k] = numbers(t);
     }
     return true;
@@ -114,7 +121,7 @@ static bool read_window(Dump *d, const char *where, const char *text, Failure *f
     errno = 0;
     unsigned long long w = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end || errno || w >= NO_WINDOW)
-        return fail(f, "%s: window is \"%s\"; expected \"none\" or a whole number", where, text);
+        return fail(f, "%s: window is \"%.60s\"; expected \"none\" or a whole number", where, text);
     d->window = (size_t)w;
     return true;
 }
@@ -128,8 +135,8 @@ static bool read_scale(Dump *d, const char *where, const char *text, Failure *f)
     char *end;
     d->scale = strtod(text, &end);
     if (end == text || *end || !isfinite(d->scale) || d->scale == 0)
-        return fail(f, "%s: scale is \"%s\"; expected \"1/sqrt(d)\" or a finite number other than 0",
-                    where, text);
+        return fail(f, "%s: scale is \"%.60s\"; expected \"1/sqrt(d)\" or a finite number other "
+                    "than 0", where, text);
     return true;
 }
 
@@ -168,11 +175,13 @@ static bool read_metadata(Dump *d, const char *path, const DumpOptions *given, F
 
 bool dump_open(Dump *d, const char *path, const DumpOptions *given, Failure *f)
 {
+    char name[160];
     *d = (Dump){.file = safetensors_open(path, f)};
     if (!d->file)
         return false;
-    if (!read_inputs(d, path, f) || !read_answers(d, path, f) ||
-        !read_metadata(d, path, given, f)) {
+    failure_quote_path(name, sizeof name, path);
+    if (!read_inputs(d, name, f) || !read_answers(d, name, f) ||
+        !read_metadata(d, name, given, f)) {
         dump_close(d);
         return false;
     }

@@ -42,7 +42,7 @@ static double largest_z(const TensorReport *r, size_t head_begin, bool by_row, s
 
 /* ---- for people ----------------------------------------------------------------------------- */
 
-enum { AROUND = 3 };
+enum { AROUND = 3, PAGE = 100 };
 
 static void print_line_around(FILE *out, const TensorReport *r, size_t head_begin, bool by_row,
                               size_t centre)
@@ -86,7 +86,7 @@ static void print_tensor(FILE *out, const Dump *d, const TensorReport *r, Answer
     char at[120] = "-";
     if (v->judged)
         describe_place(at, sizeof at, d, r, a, v->worst);
-    fprintf(out, "  %-6s  %-8s %9zu  %8.3g  %5.1f %5.1f  %9.2e  %8.3g  %s\n", answer_name(a),
+    fprintf(out, "  %-6s  %-7s %8zu  %8.3g  %5.1f %5.1f  %9.2e  %8.3g  %s\n", answer_name(a),
             judgement_name(v->judgement), v->judged, v->judged ? v->worst_score.z : NAN,
             v->thresholds.suspect, v->thresholds.wrong, v->most_of_bound, r->worst_ulps, at);
     if (v->judgement != RIGHT)
@@ -95,20 +95,22 @@ static void print_tensor(FILE *out, const Dump *d, const TensorReport *r, Answer
 
 static void print_truth(FILE *out, const Dump *d, const CheckReport *c)
 {
-    fprintf(out, "  truth: %zu numbers certified in balls, %ld bits; %zu ties; ", c->certified,
+    fprintf(out, "  truth: %zu numbers certified in balls, %ld bits; %zu ties", c->certified,
             c->bits, c->ties);
     if (c->undefined)
-        fprintf(out, "%zu without a finite value; ", c->undefined);
+        fprintf(out, "; %zu without a finite value", c->undefined);
     if (c->naive_heads)
-        fprintf(out, "the sequential form lies inside every ball\n");
+        fprintf(out, "\n  the sequential form lies inside every ball\n");
     else
-        fprintf(out, "sequential form not run (L > %d)\n", ORACLE_NAIVE_LENGTH);
+        fprintf(out, "\n  sequential form not run (L > %d)\n", ORACLE_NAIVE_LENGTH);
     if (d->not_judged_count) {
-        fputs("  not judged:", out);
+        int at = fprintf(out, "  not judged:");
         for (size_t k = 0; k < d->not_judged_count; k++) {
             char name[60];
             failure_quote(name, sizeof name, d->not_judged[k]);
-            fprintf(out, " %s", name);
+            if (at + (int)strlen(name) >= PAGE)
+                at = fprintf(out, "\n             ") - 1;
+            at += fprintf(out, " %s", name);
         }
         fputc('\n', out);
     }
@@ -116,17 +118,18 @@ static void print_truth(FILE *out, const Dump *d, const CheckReport *c)
 
 void report_print(FILE *out, const char *path, const Dump *d, const CheckReport *c)
 {
-    char window[40], scale[40];
+    char window[40], scale[40], name[200];
     dump_describe_window(d, window, sizeof window);
     dump_describe_scale(d, scale, sizeof scale);
-    fprintf(out, "%s: %s\n", path, judgement_name(c->judgement));
+    failure_quote_path(name, sizeof name, path);
+    fprintf(out, "%s: %s\n", name, judgement_name(c->judgement));
     fprintf(out, "  batch %zu, heads %zu, L %zu, d %zu; window %s%s, scale %s%s\n", d->batch,
             d->heads, d->length, d->dim, window, d->window_stated ? "" : " (not stated)", scale,
             d->scale_stated ? "" : " (not stated)");
     fprintf(out, "  arithmetic %s%s\n", d->arithmetic.name,
             d->arithmetic_stated ? "" : " (not stated; taken from the answers' type)");
     print_truth(out, d, c);
-    fprintf(out, "  %-6s  %-8s %9s  %8s  %11s  %9s  %8s  %s\n", "tensor", "verdict", "elements",
+    fprintf(out, "  %-6s  %-7s %8s  %8s  %11s  %9s  %8s  %s\n", "tensor", "verdict", "elements",
             "max z", "susp. wrong", "err/bound", "ulps", "worst at [batch, head, t, k]");
     for (size_t a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
@@ -151,10 +154,9 @@ void report_table(FILE *out, const ReportLine *lines, size_t count)
         fprintf(out, "  %-15s", answer_name(a));
     fputc('\n', out);
     for (size_t i = 0; i < count; i++) {
-        const char *path = lines[i].path;
-        size_t length = strlen(path);
-        fprintf(out, "%s%-*s", length > 48 ? "..." : "", length > 48 ? 45 : 48,
-                length > 48 ? path + length - 45 : path);
+        char path[49 + 3];
+        failure_quote_path(path, sizeof path, lines[i].path);
+        fprintf(out, "%-48s", path);
         for (size_t a = 0; a < ANSWERS; a++) {
             char cell[40] = "-";
             const Verdict *v = &lines[i].verdict[a];

@@ -2,10 +2,12 @@
 /*
  * noisy.c - Monte Carlo arithmetic (Parker 1997): binary64 with a random perturbation in the place
  * of every rounding of a declared arithmetic. Rules, cited as in proofs/rounding.md:
- *   N1  one operation        y (1 + u xi)
- *   N2  a sum of n products  y + sqrt(n) u xi sum |a b|     (Higham and Mary 2019)
- *   N3  a stage kept in fewer bits, unit roundoff v         y (1 + v xi) + underflow xi
- *   N4  an input that the operand format cannot hold        as N3
+ *   N1  one operation        y + xi (u |y| + tiny)
+ *   N2  a sum of n products  y + xi sqrt(n) (u sum |a b| + tiny)   (Higham and Mary 2019)
+ *   N3  a stage kept in fewer bits, unit roundoff v: y + xi v |y| + xi' underflow
+ *   N4  an input that the operand format cannot hold: as N3
+ * tiny is the smallest normal number of the accumulators' format: below it a kernel may flush to 0,
+ * as it does where exp(-x) overflows inside a sigmoid. An exact 0 is not perturbed.
  * with xi uniform in [-1, 1]: the root mean square of a rounding to nearest, u / sqrt(3), is kept.
  *
  * The value a run gives depends on the seed alone: sums run in a fixed order without BLAS, and exp
@@ -24,18 +26,25 @@ typedef struct NoisySystem {
     Arithmetic arithmetic;
     gsl_rng *rng;
     double amplify;
-    double u;               /* amplified unit roundoff of accumulation */
+    double u, tiny;         /* amplified unit roundoff and smallest normal number of accumulation */
 } NoisySystem;
 
 static NoisySystem *self(System *in) { return (NoisySystem *)in; }
 static double xi(NoisySystem *s) { return 2 * gsl_rng_uniform(s->rng) - 1; }
+
+/* N2, for a sum of n terms whose absolute values add up to `size` */
+static double sum_noise(NoisySystem *s, size_t n, double size)
+{
+    return size == 0 ? 0 : xi(s) * sqrt((double)n) * (s->u * size + s->tiny);
+}
 
 /* N1 */
 static void perturb(System *in, double *y, size_t n)
 {
     NoisySystem *s = self(in);
     for (size_t k = 0; k < n; k++)
-        y[k] += s->u * xi(s) * y[k];
+        if (y[k] != 0)
+            y[k] += xi(s) * (s->u * fabs(y[k]) + s->tiny);
 }
 
 static void copy(System *in, void *y, const void *x, size_t n)
@@ -156,7 +165,7 @@ static void sum(System *in, void *z, const void *x, size_t n)
         value += ((const double *)x)[k];
         size += fabs(((const double *)x)[k]);
     }
-    *(double *)z = value + sqrt((double)n) * s->u * xi(s) * size;       /* N2 */
+    *(double *)z = value + sum_noise(s, n, size);
 }
 
 static void dot(System *in, void *z, const void *x, size_t dx, const void *y, size_t dy, size_t n)
@@ -168,7 +177,7 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
         value += term;
         size += fabs(term);
     }
-    *(double *)z = value + sqrt((double)n) * s->u * xi(s) * size;       /* N2 */
+    *(double *)z = value + sum_noise(s, n, size);
 }
 
 /* Row i of C and of the sums of absolute values, by adding multiples of whole rows of B: the same
@@ -217,7 +226,7 @@ static bool noisy_product(System *in, Matrix C, Matrix A, Matrix B, ProductKind 
             size_t first = k.first > used.first ? k.first : used.first;
             size_t end = k.end < used.end ? k.end : used.end;
             if (end > first)
-                value[j] += sqrt((double)(end - first)) * s->u * xi(s) * sizes[j];  /* N2 */
+                value[j] += sum_noise(s, end - first, sizes[j]);
         }
     }
     scope_close(in, scope);
@@ -256,7 +265,7 @@ static void keep(System *in, Stage name, Matrix A)
             if (arithmetic_rounds_given(name) && format_round_double(*x, f) == *x)
                 continue;                                           /* N4: exact as it is */
             if (*x != 0)
-                *x += v * xi(s) * *x + underflow * xi(s);           /* N3 */
+                *x += v * xi(s) * fabs(*x) + underflow * xi(s);     /* N3 */
         }
     }
 }
@@ -281,5 +290,6 @@ System *noisy_system(const Arithmetic *arithmetic, uint64_t seed, double amplify
     s->arithmetic = *arithmetic;
     s->amplify = amplify;
     s->u = amplify * format_roundoff(arithmetic->accumulate);
+    s->tiny = amplify * ldexp(1, arithmetic->accumulate->emin);
     return &s->base;
 }

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * castle.h - libcastle: the certified answers of one CASTLE attention head, and a verdict on yours.
+ *
+ *     double o[L * d] = ...;                          (your kernel's, as exact doubles)
+ *     struct castle_problem p = {.length = L, .dim = d, .qu = qu, .ku = ku, .vu = vu, .qc = qc,
+ *                                .kc = kc, .vc = vc, .window = CASTLE_NO_WINDOW};
+ *     struct castle_verdict v;
+ *     char why[256];
+ *     if (castle_judge(&p, "float32", CASTLE_O, o, &v, why, sizeof why) != 0) ... why says what is off
+ *     else if (v.judgement == CASTLE_WRONG) ... element v.worst is off by v.error
+ *
+ * Numbers travel as doubles, which hold float, bfloat16 and half exactly; arrays are row by row. All
+ * functions may be called by several threads at once. They return 0, or -1 with one sentence in `why`
+ * when an argument cannot be used; running out of memory ends the program.
+ */
+#ifndef CASTLE_H
+#define CASTLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CASTLE_NO_WINDOW SIZE_MAX
+
+struct castle_problem {
+    size_t length, dim;                                 /* L and d, at least 1 */
+    const double *qu, *ku, *vu, *qc, *kc, *vc;          /* each L x d */
+    double scale;                                       /* 0 stands for 1/sqrt(d) */
+    size_t window;                                      /* W, or CASTLE_NO_WINDOW */
+};
+
+enum castle_answer { CASTLE_O, CASTLE_LSE, CASTLE_U };  /* L x d, L x 1, L x d */
+enum castle_judgement { CASTLE_RIGHT, CASTLE_SUSPECT, CASTLE_WRONG };
+
+/* The truth X, correctly rounded to binary64, and its tail X.lo, so that X + X.lo has about 106 bits.
+ * `tail` may be NULL. An element that non-finite inputs reach is NaN. */
+int castle_truth(const struct castle_problem *, enum castle_answer, double *value, double *tail,
+                 char *why, size_t why_size);
+
+struct castle_verdict {
+    enum castle_judgement judgement;
+    double z;                   /* the largest error in standard deviations of the arithmetic */
+    double suspect_above, wrong_above;                  /* thresholds for z */
+    double error_over_bound;    /* the largest; above 1 the arithmetic cannot explain it */
+    size_t worst;               /* the element with the largest z */
+    double error, truth;        /* of that element */
+    size_t judged, not_finite;  /* elements with a finite truth; answers among them that are not */
+};
+
+/* Judges one answer of a kernel that computes in `arithmetic`: "float64", "float32", "tf32",
+ * "bfloat16" or "float16", optionally followed by ",key=format" for single roundings. */
+int castle_judge(const struct castle_problem *, const char *arithmetic, enum castle_answer,
+                 const double *answered, struct castle_verdict *, char *why, size_t why_size);
+
+const char *castle_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
