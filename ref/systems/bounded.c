@@ -230,6 +230,8 @@ static void keep(System *in, Stage name, Matrix A)
             Bounded *x = entry(A, i, j);
             if (arithmetic_rounds_given(name) && format_round_double(x->x, f) == x->x)
                 continue;
+            if (x->size == 0 && x->error == 0)
+                continue;       /* an exact 0 stays one in every format */
             double size = name == STAGE_T1 ? x->size : fabs(x->x);
             if (size + x->error > format_largest(f))
                 x->error = INFINITY;

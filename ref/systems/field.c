@@ -145,6 +145,8 @@ static void shift(System *in, void *z, const void *x, const void *c, size_t n)
 
 static void divide(System *in, void *z, const void *x, const void *c, size_t n)
 {
+    if (n == 0)
+        return;         /* an empty row's sum is 0, and nothing is divided by it */
     uint64_t by = inverse(*(const uint64_t *)c);
     scale(in, z, x, &by, n);
 }

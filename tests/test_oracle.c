@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The oracle's promises: correctly rounded, certified, tails, ties, and what has no truth. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "oracle.h"
+#include "random_problem.h"
+#include "sequential.h"
+#include "systems.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Against the definition at 1200 bits: X is that value rounded to 53 bits, X.lo the rest rounded. */
+static void values_and_tails_are_correctly_rounded(void **state)
+{
+    (void)state;
+    for (size_t run = 0; run < repetitions(12); run++) {
+        RandomProblem r = random_problem(run % FAMILIES, 1 + run % 9, 1 + run % 4,
+                                         run % 2 ? NO_WINDOW : run % 5, &BINARY32, run);
+        Oracle *o = oracle(&r.problem, true, true);
+        assert_true(o->naive_ran);
+        assert_int_equal(o->naive_outside, 0);
+        assert_int_equal(o->ties + o->undefined, 0);
+        System *in = mpfr_system(1200);
+        Head head = problem_head(&r.problem, in);
+        Answers a = answers_for(&head);
+        sequential(&head, &a);
+        mpfr_t rest;
+        mpfr_init2(rest, 1300);
+        for (size_t k = 0; k < ANSWERS; k++) {
+            const Truth *t = &o->truth[k];
+            for (size_t i = 0; i < t->rows * t->cols; i++) {
+                mpfr_srcptr x = entry(answer_matrix(&a, k), i / t->cols, i % t->cols);
+                double value = mpfr_get_d(x, MPFR_RNDN);
+                mpfr_sub_d(rest, x, value, MPFR_RNDN);
+                double tail = mpfr_get_d(rest, MPFR_RNDN);
+                /* exact values have tail 0; 1200 bits leave dust of 2^-1100 there */
+                if (fabs(tail) < 0x1p-1000)
+                    tail = 0;
+                if (t->value[i] != value || t->tail[i] != tail || t->certificate[i] != CERTIFIED) {
+                    print_error("seed %zu %s element %zu: %a + %a, expected %a + %a\n", run,
+                                answer_name(k), i, t->value[i], t->tail[i], value, tail);
+                    fail();
+                }
+            }
+        }
+        mpfr_clear(rest);
+        system_free(in);
+        random_problem_free(&r);
+        oracle_free(o);
+    }
+}
+
+/* Three equal keys and VU = 0: o_3 = (3 + 0 + 3 2^-53) / 3 lies halfway between two numbers, and as 1/3
+ * is no exact ball, no precision settles it. */
+static void an_exact_tie_is_recorded_with_both_neighbours(void **state)
+{
+    (void)state;
+    const double zero[] = {0, 0, 0}, value[] = {3, 0, 0x1.8p-52};
+    Problem p = {.length = 3, .dim = 1, .window = NO_WINDOW,
+                 .input = {zero, zero, zero, zero, zero, value}};
+    Oracle *o = oracle(&p, false, true);
+    const Truth *t = &o->truth[ANSWER_O];
+    assert_int_equal(o->ties, 1);
+    assert_int_equal(t->certificate[2], TIE);
+    double low = fmin(t->value[2], t->neighbour[2]), high = fmax(t->value[2], t->neighbour[2]);
+    assert_true(low == 1 && high == 1 + 0x1p-52);
+    assert_true(t->value[0] == 3 && t->tail[0] == 0);
+    assert_int_equal(o->naive_outside, 0);
+    oracle_free(o);
+}
+
+/* With two equal keys the weights are 1/2, the ball is an exact point: its tie goes to even, certified. */
+static void a_tie_that_is_an_exact_point_goes_to_even(void **state)
+{
+    (void)state;
+    const double zero[] = {0, 0}, value[] = {1, 1 + 0x1p-52};
+    Problem p = {.length = 2, .dim = 1, .window = NO_WINDOW,
+                 .input = {zero, zero, zero, zero, zero, value}};
+    Oracle *o = oracle(&p, true, true);
+    assert_int_equal(o->ties, 0);
+    assert_true(o->truth[ANSWER_O].value[1] == 1 && o->truth[ANSWER_O].tail[1] == 0x1p-53);
+    oracle_free(o);
+}
+
+/* An exact 0 made by cancellation is certified: the ball shrinks below half the smallest number. */
+static void a_cancelled_sum_is_a_certified_zero(void **state)
+{
+    (void)state;
+    const double zero[] = {0, 0, 0}, value[] = {0, 3, -3}, query[] = {0, 0, 0};
+    Problem p = {.length = 3, .dim = 1, .window = NO_WINDOW,
+                 .input = {query, zero, value, zero, zero, value}};
+    Oracle *o = oracle(&p, false, false);
+    assert_true(o->truth[ANSWER_U].value[0] == 0);  /* 3 sigmoid(0) - 3 sigmoid(0) */
+    assert_int_equal(o->truth[ANSWER_U].certificate[0], CERTIFIED);
+    oracle_free(o);
+}
+
+static void what_not_a_number_reaches_is_undefined_and_no_more(void **state)
+{
+    (void)state;
+    RandomProblem r = random_problem(PLAIN, 6, 2, NO_WINDOW, &BINARY32, 3);
+    r.numbers[INPUT_KC * 12 + 3 * 2] = NAN;     /* KC of token 3 */
+    Oracle *o = oracle(&r.problem, false, true);
+    for (size_t t = 0; t < 6; t++)
+        for (size_t k = 0; k < 2; k++)
+            assert_int_equal(o->truth[ANSWER_O].certificate[2 * t + k], t < 3 ? CERTIFIED : UNDEFINED);
+    for (size_t k = 0; k < 12; k++)
+        assert_int_equal(o->truth[ANSWER_U].certificate[k], CERTIFIED);
+    oracle_free(o);
+    random_problem_free(&r);
+}
+
+/* Scores of 1e300 need far more than 113 bits; the truth is found all the same. */
+static void huge_scores_raise_the_precision(void **state)
+{
+    (void)state;
+    const double q[] = {1e20, -1e20}, v[] = {1, 2};
+    Problem p = {.length = 2, .dim = 1, .window = NO_WINDOW, .scale = 1, .input = {v, v, v, q, q, v}};
+    Oracle *o = oracle(&p, false, true);
+    assert_int_equal(o->ties + o->undefined, 0);
+    assert_true(o->truth[ANSWER_O].value[0] == 1);
+    assert_true(o->truth[ANSWER_O].value[1] == 2);      /* its own key's score is 1e40, the other -1e40 */
+    oracle_free(o);
+}
+
+/* X.<type> is rounded once from X + X.lo: rounding X again would go wrong at a double rounding. */
+static void typed_values_are_rounded_once(void **state)
+{
+    (void)state;
+    double value[] = {1 + 0x1p-24, 1 + 0x1p-24, 1 + 0x1p-24}, tail[] = {0, 0x1p-60, -0x1p-60};
+    const double expected[] = {1, 1 + 0x1p-23, 1};
+    Truth t = {.rows = 3, .cols = 1, .value = value, .tail = tail};
+    for (size_t k = 0; k < 3; k++)
+        assert_true(truth_in_format(&t, k, &BINARY32) == expected[k]);
+    value[0] = 0x1p-150, tail[0] = 0;           /* half the smallest subnormal: to even, 0 */
+    value[1] = 0x1p-150, tail[1] = 0x1p-210;
+    value[2] = 1e300, tail[2] = 0;
+    assert_true(truth_in_format(&t, 0, &BINARY32) == 0);
+    assert_true(truth_in_format(&t, 1, &BINARY32) == 0x1p-149);
+    assert_true(isinf(truth_in_format(&t, 2, &BINARY32)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_and_tails_are_correctly_rounded),
+        cmocka_unit_test(an_exact_tie_is_recorded_with_both_neighbours),
+        cmocka_unit_test(a_tie_that_is_an_exact_point_goes_to_even),
+        cmocka_unit_test(a_cancelled_sum_is_a_certified_zero),
+        cmocka_unit_test(what_not_a_number_reaches_is_undefined_and_no_more),
+        cmocka_unit_test(huge_scores_raise_the_precision),
+        cmocka_unit_test(typed_values_are_rounded_once),
+    };
+    return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
+}

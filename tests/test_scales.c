@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "random_problem.h"
+#include "scales.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static Arithmetic arithmetic_named(const char *text)
+{
+    Arithmetic a;
+    char why[200];
+    assert_true(arithmetic_parse(&a, text, why, sizeof why));
+    return a;
+}
+
+/* The same bytes whatever the number of threads. */
+static void scales_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    RandomProblem r = random_problem(PLAIN, 30, 8, NO_WINDOW, &BINARY32, 1);
+    Arithmetic a = arithmetic_named("bfloat16");
+    Oracle *o = oracle(&r.problem, false, false);
+    Scales *s[2];
+    for (int n = 0; n < 2; n++) {
+        omp_set_num_threads(n + 1);
+        s[n] = error_scales(&r.problem, &a, o, 7);
+    }
+    for (size_t k = 0; k < ANSWERS; k++) {
+        assert_memory_equal(s[0]->sigma[k], s[1]->sigma[k], 30 * sizeof(double));
+        assert_memory_equal(s[0]->bound[k], s[1]->bound[k],
+                            30 * answer_columns(k, 8) * sizeof(double));
+    }
+    scales_free(s[0]);
+    scales_free(s[1]);
+    oracle_free(o);
+    random_problem_free(&r);
+}
+
+static void sigma_has_three_significant_bits(void **state)
+{
+    (void)state;
+    RandomProblem r = random_problem(PLAIN, 30, 8, NO_WINDOW, &BINARY32, 2);
+    Arithmetic a = arithmetic_named("float32");
+    Oracle *o = oracle(&r.problem, false, false);
+    Scales *s = error_scales(&r.problem, &a, o, 7);
+    for (size_t k = 0; k < ANSWERS; k++)
+        for (size_t i = 0; i < 30; i++) {
+            int e;
+            double m = ldexp(frexp(s->sigma[k][i], &e), 3);
+            assert_true(m == floor(m));
+        }
+    scales_free(s);
+    oracle_free(o);
+    random_problem_free(&r);
+}
+
+/* A structural zero has neither sigma nor bound: nothing but 0 will do. */
+static void last_lookahead_key_has_no_error_scale(void **state)
+{
+    (void)state;
+    RandomProblem r = random_problem(DRIFT, 12, 4, NO_WINDOW, &BINARY32, 3);
+    Arithmetic a = arithmetic_named("bfloat16");
+    Oracle *o = oracle(&r.problem, false, false);
+    Scales *s = error_scales(&r.problem, &a, o, 7);
+    assert_true(s->sigma[ANSWER_U][11] == 0 && s->sigma[ANSWER_U][10] > 0);
+    for (size_t k = 0; k < 4; k++)
+        assert_true(s->bound[ANSWER_U][11 * 4 + k] == 0);
+    scales_free(s);
+    oracle_free(o);
+    random_problem_free(&r);
+}
+
+/* sigma is proportional to the unit roundoff: float64's is float32's times 2^-29. The same seed draws
+ * the same perturbations, so only terms of second order and the rounding to 3 bits separate them. */
+static void sigma_is_linear_in_the_unit_roundoff(void **state)
+{
+    (void)state;
+    RandomProblem r = random_problem(PLAIN, 20, 4, NO_WINDOW, &BFLOAT16, 4);
+    Arithmetic single = arithmetic_named("float32"), twice = arithmetic_named("float64");
+    Oracle *o = oracle(&r.problem, false, false);
+    Scales *s = error_scales(&r.problem, &single, o, 7), *d = error_scales(&r.problem, &twice, o, 7);
+    for (size_t k = 0; k < ANSWERS; k++)
+        for (size_t i = 0; i < 20; i++) {
+            double ratio = s->sigma[k][i] == 0 ? 1 : ldexp(s->sigma[k][i], -29) / d->sigma[k][i];
+            /* neighbours among numbers of 3 bits are at most 5/4 apart */
+            if (!(ratio >= 0.8 && ratio <= 1.25)) {
+                print_error("%s row %zu: %g against %g\n", answer_name(k), i, s->sigma[k][i],
+                            d->sigma[k][i]);
+                fail();
+            }
+        }
+    scales_free(s);
+    scales_free(d);
+    oracle_free(o);
+    random_problem_free(&r);
+}
+
+/* sigma never exceeds what the worst case allows for the row: it is a rms of admissible errors, save
+ * for the rounding up to 3 bits (5/4), and noise of uniform law has rms bound / sqrt(3). */
+static void sigma_is_below_the_worst_case(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"float64", "float32", "tf32", "bfloat16", "float16"};
+    for (size_t n = 0; n < 5; n++)
+        for (Family f = 0; f < FAMILIES; f++) {
+            RandomProblem r = random_problem(f, 16, 4, NO_WINDOW, &BFLOAT16, f);
+            Arithmetic a = arithmetic_named(names[n]);
+            Oracle *o = oracle(&r.problem, false, false);
+            Scales *s = error_scales(&r.problem, &a, o, 7);
+            for (size_t k = 0; k < ANSWERS; k++)
+                for (size_t i = 0; i < 16; i++) {
+                    double most = 0;
+                    for (size_t j = 0; j < answer_columns(k, 4); j++)
+                        most = fmax(most, s->bound[k][i * answer_columns(k, 4) + j]);
+                    if (s->sigma[k][i] > 1.25 * most) {
+                        print_error("%s %s %s row %zu: sigma %g bound %g\n", names[n],
+                                    family_name(f), answer_name(k), i, s->sigma[k][i], most);
+                        fail();
+                    }
+                }
+            scales_free(s);
+            oracle_free(o);
+            random_problem_free(&r);
+        }
+}
+
+static void threshold_is_the_quantile_it_claims_to_be(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 10000000; n *= 7)
+        for (double chance = 1e-3; chance > 1e-10; chance *= 1e-3) {
+            double z = score_threshold(n, chance);
+            double back = 2 * (double)n * gsl_cdf_tdist_Q(z, SCALE_RUNS);
+            assert_true(fabs(back / chance - 1) < 0x1p-20);     /* GSL's root finder's own accuracy */
+            assert_true(z > gsl_cdf_ugaussian_Qinv(chance / (2 * (double)n)));
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scales_do_not_depend_on_threads),
+        cmocka_unit_test(sigma_has_three_significant_bits),
+        cmocka_unit_test(last_lookahead_key_has_no_error_scale),
+        cmocka_unit_test(sigma_is_linear_in_the_unit_roundoff),
+        cmocka_unit_test(sigma_is_below_the_worst_case),
+        cmocka_unit_test(threshold_is_the_quantile_it_claims_to_be),
+    };
+    return cmocka_run_group_tests_name("scales", tests, NULL, NULL);
+}
