@@ -131,13 +131,14 @@ bool arithmetic_parse(Arithmetic *a, const char *text, char *why, size_t why_siz
     strcpy(copy, text);
     *a = (Arithmetic){0};
     strcpy(a->name, text);
-    char *rest, *preset = strtok_r(copy, ",", &rest);
-    if (!preset || !set_preset(a, preset)) {
+    char *rest = copy, *preset = strsep(&rest, ",");
+    if (!set_preset(a, preset)) {
         snprintf(why, why_size, "unknown arithmetic \"%.40s\": expected float64, float32, tf32, "
-                 "bfloat16 or float16, optionally followed by ,key=format", preset ? preset : text);
+                 "bfloat16 or float16, optionally followed by ,key=format", preset);
         return false;
     }
-    for (char *item; (item = strtok_r(NULL, ",", &rest));) {
+    while (rest) {
+        char *item = strsep(&rest, ",");
         char *equals = strchr(item, '=');
         const Format *f = equals ? format_named(equals + 1) : NULL;
         if (equals)

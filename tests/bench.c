@@ -5,9 +5,10 @@
  *
  * Usage         bench FOLDER PEER. Writes FOLDER/inputs.json and FOLDER/bench.json; PEER is the path of
  *               bench_mpmath.py.
- * Method        all in one run on one thread. Every round measures everything once, so that a change
- *               of the machine's pace falls on all alike; medians over the rounds are shown. Times are
- *               processor time of the thread, which other programs disturb least, here and in the peer.
+ * Method        all in one run on one thread. Every round measures everything once, what is compared
+ *               side by side; a ratio is the median of the rounds' ratios, so that a change of the
+ *               machine's pace falls on both sides. Times are processor time of the thread, which other
+ *               programs disturb least, here and in the peer; their medians are shown.
  * The limit     0.3 ns a multiply-add (113 bits, 52-bit integer multiply-add instructions) and 150 ns
  *               an exponential, both as measured on a core at 3.8 GHz; times what the masks leave of
  *               Theorem 1. The same in cycles shows what the pace of this machine's clock does.
@@ -33,7 +34,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { ROUNDS = 9, SLOW_EVERY = 3, NOISY_RUNS = 32, BITS = ORACLE_BITS, AGREED_BITS = 100 };
+enum { ROUNDS = 15, SLOW_EVERY = 3, NOISY_RUNS = 32, BITS = ORACLE_BITS, AGREED_BITS = 100 };
 
 static const double LIMIT_MULTIPLY_ADD = 0.30e-9, LIMIT_EXP = 150e-9, LIMIT_CLOCK = 3.8e9;
 
@@ -269,29 +270,30 @@ static double agreement(const Problem *p, Form *form, System *in, const json_t *
 
 /* ---- measuring ------------------------------------------------------------------------------ */
 
+/* In the order in which a round runs them. */
 static const struct {
     const char *name;
-    void (*work)(const Problem *);
+    void (*work)(const Problem *);      /* NULL: the peer's */
 } works[] = {
     {"one cycle", additions},
-    {"oracle: balls, rounded to binary64", oracle_forward},
-    {"parallel form in balls", parallel_ball},
     {"its exponentials alone, arb_exp", exponentials},
+    {"oracle: balls, rounded to binary64", oracle_forward},
+    {"mpmath, parallel form", NULL},
     {"naive form in MPFR", naive_mpfr},
+    {"mpmath, naive form", NULL},
+    {"parallel form in balls", parallel_ball},
     {"parallel form in MPFR", parallel_mpfr},
     {"decoding in MPFR", decode_mpfr},
     {"parallel form in f64", parallel_f64},
     {"parallel form in f32", parallel_f32},
     {"32 noisy runs, bfloat16 declared", noisy_runs},
-    {"mpmath, parallel form", NULL},
-    {"mpmath, naive form", NULL},
 };
-enum { CYCLE, ORACLE, BALLS, EXPS, NAIVE, MPFR, DECODE, F64, F32, NOISY, PEER, PEER_NAIVE, WORKS };
+enum { CYCLE, EXPS, ORACLE, PEER, NAIVE, PEER_NAIVE, BALLS, MPFR, DECODE, F64, F32, NOISY, WORKS };
 enum { SMALL, LARGE, SIZES };
 
+/* Seconds, round by round; 0 where a round left it out. */
 typedef struct Times {
     double sample[ROUNDS];
-    int count;
 } Times;
 
 static double now(void)
@@ -301,7 +303,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Seconds of one run of the work, which is run again until 2 ms are over. */
+/* Seconds of one run of the work, which is run again until 10 ms are over. */
 static double seconds_of(void (*work)(const Problem *), const Problem *p)
 {
     double start = now(), end;
@@ -310,11 +312,9 @@ static double seconds_of(void (*work)(const Problem *), const Problem *p)
         work(p);
         runs++;
         end = now();
-    } while (end - start < 2e-3);
+    } while (end - start < 10e-3);
     return (end - start) / runs;
 }
-
-static void note(Times *t, double seconds) { t->sample[t->count++] = seconds; }
 
 static int compare(const void *a, const void *b)
 {
@@ -322,12 +322,16 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(const Times *t)
+/* The median over the rounds of t, or of t / per; NAN where there is none. */
+static double median(const Times *t, const Times *per)
 {
     double sorted[ROUNDS];
-    memcpy(sorted, t->sample, sizeof sorted);
-    qsort(sorted, (size_t)t->count, sizeof *sorted, compare);
-    return t->count == 0 ? NAN : (sorted[t->count / 2] + sorted[(t->count - 1) / 2]) / 2;
+    size_t n = 0;
+    for (int r = 0; r < ROUNDS; r++)
+        if (t->sample[r] > 0 && (!per || per->sample[r] > 0))
+            sorted[n++] = t->sample[r] / (per ? per->sample[r] : 1);
+    qsort(sorted, n, sizeof *sorted, compare);
+    return n == 0 ? NAN : (sorted[n / 2] + sorted[(n - 1) / 2]) / 2;
 }
 
 /* The naive form is cubic times d and is not run on the large problem; the arguments of the
@@ -338,41 +342,44 @@ static void measure_round(int round, const Problem problem[SIZES], const Peer *p
                           Times times[SIZES][WORKS], json_t *peer_o[2])
 {
     bool slow = round % SLOW_EVERY == 0;
-    for (int w = 0; w < PEER; w++)
-        note(&times[SMALL][w],
-             seconds_of(works[w].work, &problem[SMALL]) / (w == CYCLE ? ADDITIONS : 1));
-    if (peer->python)
-        note(&times[SMALL][PEER], run_peer(peer, "parallel", &peer_o[0]));
-    if (peer->python && slow)
-        note(&times[SMALL][PEER_NAIVE], run_peer(peer, "naive", &peer_o[1]));
-    for (int w = 0; slow && w < PEER; w++)
-        if (at_both_sizes(w))
-            note(&times[LARGE][w], seconds_of(works[w].work, &problem[LARGE]));
+    for (int w = 0; w < WORKS; w++) {
+        double *sample = &times[SMALL][w].sample[round];
+        bool to_do = slow || (w != NAIVE && w != PEER_NAIVE);
+        if (to_do && works[w].work)
+            *sample = seconds_of(works[w].work, &problem[SMALL]) / (w == CYCLE ? ADDITIONS : 1);
+        else if (to_do && peer->python)
+            *sample = w == PEER ? run_peer(peer, "parallel", &peer_o[0])
+                                : run_peer(peer, "naive", &peer_o[1]);
+    }
+    for (int w = 0; slow && w < WORKS; w++)
+        if (works[w].work && at_both_sizes(w))
+            times[LARGE][w].sample[round] = seconds_of(works[w].work, &problem[LARGE]);
 }
 
 /* ---- reporting ------------------------------------------------------------------------------ */
 
 typedef struct Ratio {
     const char *name;
-    double ms, against_ms;      /* the ratio is the first over the second, */
+    double ms;
     const char *against;
-    bool at_most;               /* and must be at most (at least) this; 0: for information */
+    double against_ms;
+    double ratio;               /* of the first to the second, */
+    bool at_most;               /* which must be at most (at least) this; 0: for information */
     double requirement;
 } Ratio;
 
 static void print_ratio(const Ratio *r, json_t *into)
 {
     char text[40] = "";
-    double ratio = r->ms / r->against_ms;
-    bool met = r->at_most ? ratio <= r->requirement : ratio >= r->requirement;
+    bool met = r->at_most ? r->ratio <= r->requirement : r->ratio >= r->requirement;
     if (r->requirement > 0)
-        (void)snprintf(text, sizeof text, "%s %2.0f  %s", r->at_most ? "<=" : ">=", r->requirement,
-                       met ? "met" : "not met");
-    printf("%-33s %9.3f  %-26s %8.3f %6.2f  %s\n", r->name, r->ms, r->against, r->against_ms, ratio,
-           text);
+        (void)snprintf(text, sizeof text, "  %s %2.0f  %s", r->at_most ? "<=" : ">=",
+                       r->requirement, met ? "met" : "not met");
+    printf("%-34s %9.3f  %-19s %9.3f %6.2f%s\n", r->name, r->ms, r->against, r->against_ms,
+           r->ratio, text);
     json_t *entry = json_pack("{s:s, s:f, s:s, s:f, s:f}", "name", r->name, "milliseconds", r->ms,
                               "against", r->against, "against_milliseconds", r->against_ms,
-                              "ratio", ratio);
+                              "ratio", r->ratio);
     if (r->requirement > 0) {
         json_object_set_new(entry, r->at_most ? "at_most" : "at_least", json_real(r->requirement));
         json_object_set_new(entry, "met", json_boolean(met));
@@ -380,39 +387,47 @@ static void print_ratio(const Ratio *r, json_t *into)
     json_array_append_new(into, entry);
 }
 
-static json_t *report_ratios(const Problem *p, const Times t[WORKS], bool with_peer)
+static void print_head(const Problem *p, Counts c, double cycle, double exps)
 {
-    Counts c = counts(p);
-    double clock = 1 / median(&t[CYCLE]);
-    double limit = c.multiply_adds * LIMIT_MULTIPLY_ADD + c.exps * LIMIT_EXP;
-    double here = limit * LIMIT_CLOCK / clock;
-    double ours = median(&t[ORACLE]), exps = median(&t[EXPS]);
     printf("L = %zu, d = %zu, %d bits, one thread, medians of processor time; this core runs at "
-           "%.2f GHz\n\n", p->length, p->dim, BITS, clock * 1e-9);
+           "%.2f GHz\n\n", p->length, p->dim, BITS, 1e-9 / cycle);
     printf("Theorem 1 under its masks:  multiply-adds  %6.0f = 3 d L(L+1)/2 + 2 d L(L-1)/2 + "
            "L(L^2-1)/6\n", c.multiply_adds);
     printf("                            exponentials   %6.0f = L(L-1)/2 + L(L-1)/2 + L(L+1)/2\n",
            c.exps);
-    printf("Limit of time: %.2f ns and %.0f ns each, measured on a core at %.1f GHz\n",
+    printf("Limit of time:    %.2f ns and %.0f ns each, measured on a core at %.1f GHz\n",
            LIMIT_MULTIPLY_ADD * 1e9, LIMIT_EXP * 1e9, LIMIT_CLOCK * 1e-9);
-    printf("Limit of cycles: the same at this core's clock, %.2f and %.0f cycles each\n",
+    printf("Limit of cycles:  the same scaled to this core's clock, %.2f and %.0f cycles each\n",
            LIMIT_MULTIPLY_ADD * LIMIT_CLOCK, LIMIT_EXP * LIMIT_CLOCK);
-    printf("arb_exp takes %.0f ns = %.0f cycles each\n\n", exps / c.exps * 1e9, exps / c.exps * clock);
+    printf("arb_exp alone:    %.0f ns = %.0f cycles each\n\n", exps / c.exps * 1e9,
+           exps / c.exps / cycle);
+    printf("%-34s %9s  %-19s %9s %6s  requirement\n", "", "ms", "against", "ms", "ratio");
+}
 
-    printf("%-33s %9s  %-26s %8s %6s  requirement\n", "", "ms", "against", "ms", "ratio");
+static json_t *report_ratios(const Problem *p, const Times t[WORKS], bool with_peer)
+{
+    Counts c = counts(p);
+    double limit = c.multiply_adds * LIMIT_MULTIPLY_ADD + c.exps * LIMIT_EXP;
+    double cycles = limit * LIMIT_CLOCK;
+    double cycle = median(&t[CYCLE], NULL), here = cycles * cycle;
+    double ours = median(&t[ORACLE], NULL), exps = median(&t[EXPS], NULL);
+    print_head(p, c, cycle, exps);
     const Ratio ratios[] = {
-        {"oracle", ours * 1e3, limit * 1e3, "limit of time", true, 5},
-        {"oracle", ours * 1e3, here * 1e3, "limit of cycles", true, 5},
-        {"  of that its exponentials alone", exps * 1e3, limit * 1e3, "limit of time", true, 0},
-        {"  of that its exponentials alone", exps * 1e3, here * 1e3, "limit of cycles", true, 0},
-        {"mpmath with gmpy2, parallel form", median(&t[PEER]) * 1e3, ours * 1e3, "oracle", false, 15},
-        {"mpmath with gmpy2, naive form", median(&t[PEER_NAIVE]) * 1e3, median(&t[NAIVE]) * 1e3,
-         "naive form in MPFR", false, 8},
+        {"oracle", ours * 1e3, "limit of time", limit * 1e3, ours / limit, true, 5},
+        {"oracle", ours * 1e3, "limit of cycles", here * 1e3,
+         median(&t[ORACLE], &t[CYCLE]) / cycles, true, 5},
+        {"  of which arb_exp alone", exps * 1e3, "limit of time", limit * 1e3, exps / limit, true, 0},
+        {"  of which arb_exp alone", exps * 1e3, "limit of cycles", here * 1e3,
+         median(&t[EXPS], &t[CYCLE]) / cycles, true, 0},
+        {"mpmath with gmpy2, parallel form", median(&t[PEER], NULL) * 1e3, "oracle", ours * 1e3,
+         median(&t[PEER], &t[ORACLE]), false, 15},
+        {"mpmath with gmpy2, naive form", median(&t[PEER_NAIVE], NULL) * 1e3, "naive form in MPFR",
+         median(&t[NAIVE], NULL) * 1e3, median(&t[PEER_NAIVE], &t[NAIVE]), false, 8},
     };
     json_t *entries = json_array();
     for (size_t k = 0; k < (with_peer ? 6 : 4); k++)
         print_ratio(&ratios[k], entries);
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:o}", "clock_ghz", clock * 1e-9, "multiply_adds",
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:o}", "clock_ghz", 1e-9 / cycle, "multiply_adds",
                      c.multiply_adds, "exponentials", c.exps, "limit_of_time_ms", limit * 1e3,
                      "limit_of_cycles_ms", here * 1e3, "ratios", entries);
 }
@@ -429,36 +444,37 @@ static void report_agreement(const Problem *p, json_t *peer_o[2], json_t *report
                         json_pack("{s:f, s:f}", "parallel", bits[0], "naive", bits[1]));
 }
 
+/* Milliseconds, round by round; null where a round left it out. */
 static json_t *samples(const Times *t)
 {
     json_t *all = json_array();
-    for (int k = 0; k < t->count; k++)
-        json_array_append_new(all, json_real(t->sample[k] * 1e3));
+    for (int r = 0; r < ROUNDS; r++)
+        json_array_append_new(all, t->sample[r] > 0 ? json_real(t->sample[r] * 1e3) : json_null());
     return all;
 }
 
 static void report_times(const Problem problem[SIZES], Times times[SIZES][WORKS], json_t *report)
 {
-    printf("\n%-40s", "For information, ms");
+    printf("\n%-36s", "For information, ms");
     for (int s = 0; s < SIZES; s++)
         printf("  L = %3zu, d = %2zu", problem[s].length, problem[s].dim);
     printf("\n");
     json_t *all = json_object();
-    for (int w = 0; w < WORKS; w++) {
+    for (int w = CYCLE + 1; w < WORKS; w++) {
+        if (isnan(median(&times[SMALL][w], NULL)))
+            continue;
         json_t *entry = json_object();
-        if (w != CYCLE && times[SMALL][w].count)
-            printf("%-40s", works[w].name);
+        printf("%-36s", works[w].name);
         for (int s = 0; s < SIZES; s++) {
-            char key[40];
-            (void)snprintf(key, sizeof key, "%zux%zu", problem[s].length, problem[s].dim);
-            if (!times[s][w].count)
+            char key[60];
+            double ms = median(&times[s][w], NULL) * 1e3;
+            if (isnan(ms))
                 continue;
-            if (w != CYCLE)
-                printf(" %15.3f", median(&times[s][w]) * 1e3);
+            printf(" %15.3f", ms);
+            (void)snprintf(key, sizeof key, "%zux%zu", problem[s].length, problem[s].dim);
             json_object_set_new(entry, key, samples(&times[s][w]));
         }
-        if (w != CYCLE && times[SMALL][w].count)
-            printf("\n");
+        printf("\n");
         json_object_set_new(all, works[w].name, entry);
     }
     json_object_set_new(report, "samples_ms", all);
@@ -486,8 +502,9 @@ int main(int argc, char **argv)
                "installs them.\n");
     static Times times[SIZES][WORKS];
     json_t *peer_o[2] = {NULL, NULL};
-    for (int w = 0; w < PEER; w++)
-        works[w].work(&problem[SMALL]);         /* warm up */
+    for (int w = 0; w < WORKS; w++)
+        if (works[w].work)
+            works[w].work(&problem[SMALL]);     /* warm up */
     for (int round = 0; round < ROUNDS; round++)
         measure_round(round, problem, &peer, times, peer_o);
 

@@ -65,7 +65,7 @@ def naive(h, scale):
         U = []
         for s in range(t + 1):
             gates = [sigmoid(scale * fdot(QU[s], KU[j])) for j in range(s + 1, t + 1)]
-            U.append([fdot(zip(gates, column[s + 1:])) for column in VUT])
+            U.append([fdot(zip(gates, column[s + 1:t + 1])) for column in VUT])
         P = [exp(scale * fdot(QC[t], KC[s]) - silu(scale * fdot(QC[t], U[s])))
              for s in range(t + 1)]
         l = mp.fsum(P)

@@ -163,7 +163,8 @@ static void rounding_is_from_the_exact_value(void **unused)
                          ldexp(1, f->precision - 1) + 1, -1},
                         {f->emin - f->precision + 1, 3, 4, 1}};     /* subnormal */
             for (size_t t = 0; t < 2; t++) {
-                mpfr_set_d(x, ties[t].below + 0.5, MPFR_RNDN);
+                mpfr_set_d(x, ties[t].below, MPFR_RNDN);
+                mpfr_add_d(x, x, 0.5, MPFR_RNDN);
                 mpfr_t hair;
                 mpfr_init2(hair, 53);
                 mpfr_set_d(hair, side, MPFR_RNDN);

@@ -19,7 +19,8 @@ typedef struct MpfrSystem {
 
 static MpfrSystem *self(System *in) { return (MpfrSystem *)in; }
 
-/* The exponent range is a property of the thread, so every operation that can round sets it. */
+/* The exponent range is a property of the thread: every operation that can round sets it and leaves
+ * the widest one behind, or the next system's numbers would overflow in this one's format. */
 static const Format *enter(System *in)
 {
     format_enter(self(in)->format);
@@ -56,6 +57,7 @@ static void copy(System *in, void *y, const void *x, size_t n)
     enter(in);
     for (size_t k = 0; k < n; k++)
         mpfr_set((mpfr_ptr)y + k, (mpfr_srcptr)x + k, MPFR_RNDN);
+    format_leave();
 }
 
 static void set(System *in, void *x, const double *v, size_t n)
@@ -64,6 +66,7 @@ static void set(System *in, void *x, const double *v, size_t n)
     mpfr_ptr y = x;
     for (size_t k = 0; k < n; k++)
         settle(f, y + k, mpfr_set_d(y + k, v[k], MPFR_RNDN));
+    format_leave();
 }
 
 static void inverse_root(System *in, void *x, unsigned long n)
@@ -72,6 +75,7 @@ static void inverse_root(System *in, void *x, unsigned long n)
     mpfr_ptr y = x;
     settle(f, y, mpfr_set_ui(y, n, MPFR_RNDN));
     settle(f, y, mpfr_rec_sqrt(y, y, MPFR_RNDN));
+    format_leave();
 }
 
 static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
@@ -81,6 +85,7 @@ static void add_runs(System *in, void *z, const void *x, const void *y, size_t n
     mpfr_srcptr a = x, b = y;
     for (size_t k = 0; k < n; k++)
         settle(f, c + k, mpfr_add(c + k, a + k, b + k, MPFR_RNDN));
+    format_leave();
 }
 
 static void subtract_runs(System *in, void *z, const void *x, const void *y, size_t n)
@@ -90,6 +95,7 @@ static void subtract_runs(System *in, void *z, const void *x, const void *y, siz
     mpfr_srcptr a = x, b = y;
     for (size_t k = 0; k < n; k++)
         settle(f, c + k, mpfr_sub(c + k, a + k, b + k, MPFR_RNDN));
+    format_leave();
 }
 
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
@@ -100,6 +106,7 @@ static void scale(System *in, void *z, const void *x, const void *c, size_t n)
     mpfr_srcptr factor = c;
     for (size_t k = 0; k < n; k++)
         settle(f, y + k, mpfr_mul(y + k, a + k, factor, MPFR_RNDN));
+    format_leave();
 }
 
 static void shift(System *in, void *z, const void *x, const void *c, size_t n)
@@ -110,6 +117,7 @@ static void shift(System *in, void *z, const void *x, const void *c, size_t n)
     mpfr_srcptr by = c;
     for (size_t k = 0; k < n; k++)
         settle(f, y + k, mpfr_sub(y + k, a + k, by, MPFR_RNDN));
+    format_leave();
 }
 
 static void divide(System *in, void *z, const void *x, const void *c, size_t n)
@@ -120,6 +128,7 @@ static void divide(System *in, void *z, const void *x, const void *c, size_t n)
     mpfr_srcptr by = c;
     for (size_t k = 0; k < n; k++)
         settle(f, y + k, mpfr_div(y + k, a + k, by, MPFR_RNDN));
+    format_leave();
 }
 
 static void sigmoid(const Format *f, mpfr_ptr y, mpfr_srcptr x)
@@ -154,6 +163,7 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
             break;
         }
     mpfr_clear(gate);
+    format_leave();
 }
 
 static void sum(System *in, void *z, const void *x, size_t n)
@@ -164,6 +174,7 @@ static void sum(System *in, void *z, const void *x, size_t n)
     mpfr_set_zero(y, 1);
     for (size_t k = 0; k < n; k++)
         settle(f, y, mpfr_add(y, y, a + k, MPFR_RNDN));
+    format_leave();
 }
 
 static void dot(System *in, void *z, const void *x, size_t dx, const void *y, size_t dy, size_t n)
@@ -179,6 +190,7 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
         settle(f, c, mpfr_add(c, c, term, MPFR_RNDN));
     }
     mpfr_clear(term);
+    format_leave();
 }
 
 static void reference(System *in, void *m, const void *x, size_t n)
@@ -189,6 +201,7 @@ static void reference(System *in, void *m, const void *x, size_t n)
     mpfr_set(y, a, MPFR_RNDN);
     for (size_t k = 1; k < n; k++)
         mpfr_max(y, y, a + k, MPFR_RNDN);
+    format_leave();
 }
 
 static void get(System *in, mpfr_t y, const void *x)
