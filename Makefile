@@ -77,7 +77,7 @@ define install_packages
 	[ -f /usr/include/flint/arb.h ] || [ -f /usr/include/arb.h ] || old=1; \
 	if [ -z "$$missing$$old" ]; then echo "all packages are there"; exit 0; fi; \
 	as_root apt-get update || exit 2; \
-	for p in $(2); do if ! has $$p && apt-cache show $$p >/dev/null 2>&1; then \
+	for p in $(2); do if ! has $$p && [ -n "$$(apt-cache madison $$p)" ]; then \
 	    missing="$$missing $$p"; fi; done; \
 	echo "installing$$missing"; \
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing

@@ -59,7 +59,8 @@ static void inverse_root(System *in, void *x, unsigned long n)
 {
     double *y = x;
     *y = 1 / sqrt((double)n);
-    if (*y * *y * (double)n != 1 || format_round_double(*y, self(in)->arithmetic.accumulate) != *y)
+    int exponent;
+    if (frexp(*y, &exponent) != 0.5)        /* a power of 2: the root is exact, n = 4^k */
         perturb(in, y, 1);
 }
 
