@@ -67,7 +67,10 @@ double format_round_double(double x, const Format *f)
 static const char *const stage_names[STAGES] = {
     [STAGE_INPUT] = "inputs", [STAGE_SCALE] = "scale", [STAGE_SC] = "sc", [STAGE_T1] = "t1", [STAGE_G] = "g",
     [STAGE_SU] = "su", [STAGE_P] = "p", [STAGE_CACHE] = "cache", [STAGE_O] = "o",
-    [STAGE_LSE] = "lse", [STAGE_U] = "u",
+    [STAGE_LSE] = "lse", [STAGE_U] = "u", [STAGE_DP] = "dp", [STAGE_DS] = "ds",
+    [STAGE_DSU] = "dsu", [STAGE_DT1] = "dt1", [STAGE_DG] = "dg", [STAGE_DZ] = "dz",
+    [STAGE_DQU] = "dqu", [STAGE_DKU] = "dku", [STAGE_DVU] = "dvu", [STAGE_DQC] = "dqc",
+    [STAGE_DKC] = "dkc", [STAGE_DVC] = "dvc",
 };
 
 const char *stage_name(Stage s) { return stage_names[s]; }

@@ -188,25 +188,45 @@ void assign(Matrix A, Matrix B)
  * them costs more than it saves. A matter of speed only; no result depends on it. */
 enum { WORTH_THREADS = 1 << 15 };
 
+/* One operand of a product as rows (of A) or columns (of B) along which the sum runs: line i begins at
+ * entry(i, k) and goes on by `step` entries. */
+typedef struct Lines {
+    Matrix of;
+    bool across;        /* the lines are the matrix's rows; otherwise its columns */
+} Lines;
+
+static Range line_range(Lines l, size_t i)
+{
+    return l.across ? row_range(l.of, i) : column_range(l.of, i);
+}
+
+static const void *line_at(Lines l, size_t i, size_t k)
+{
+    return l.across ? entry(l.of, i, k) : entry(l.of, k, i);
+}
+
+static size_t line_step(Lines l) { return l.across ? 1 : l.of.stride; }
+
 static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
 {
     const Operations *op = A.in->op;
-    bool nt = kind == PRODUCT_NT;
-    size_t cols = nt ? B.rows : B.cols;
-    Band operand = nt ? transposed(B.band) : B.band;
-    Matrix C = banded(A.in, A.rows, cols, intersection(product_band(A.band, operand), mask));
+    Lines a = {A, kind != PRODUCT_TN}, b = {B, kind == PRODUCT_NT};
+    size_t rows = a.across ? A.rows : A.cols, cols = b.across ? B.rows : B.cols;
+    size_t inner = a.across ? A.cols : A.rows;
+    Band band = product_band(a.across ? A.band : transposed(A.band),
+                             b.across ? transposed(B.band) : B.band);
+    Matrix C = banded(A.in, rows, cols, intersection(band, mask));
     if (op->product && op->product(A.in, C, A, B, kind))
         return C;
 #pragma omp parallel for schedule(dynamic, 1) \
-    if (A.in->rows_in_parallel && A.rows * A.cols * cols > WORTH_THREADS)
-    for (size_t i = 0; i < C.rows; i++) {
+    if (A.in->rows_in_parallel && rows * cols * inner > WORTH_THREADS)
+    for (size_t i = 0; i < rows; i++) {
         Range present = row_range(C, i);
         for (size_t j = present.first; j < present.end; j++) {
-            Range k = common(row_range(A, i), nt ? row_range(B, j) : column_range(B, j));
+            Range k = common(line_range(a, i), line_range(b, j));
             if (k.end > k.first)
-                op->dot(A.in, entry(C, i, j), entry(A, i, k.first), 1,
-                        nt ? entry(B, j, k.first) : entry(B, k.first, j), nt ? 1 : B.stride,
-                        k.end - k.first);
+                op->dot(A.in, entry(C, i, j), line_at(a, i, k.first), line_step(a),
+                        line_at(b, j, k.first), line_step(b), k.end - k.first);
         }
     }
     return C;
@@ -224,29 +244,52 @@ Matrix product_nt(Matrix A, Matrix B, Band mask)
     return multiply(A, B, mask, PRODUCT_NT);
 }
 
+Matrix product_tn(Matrix A, Matrix B, Band mask)
+{
+    shapes_must_fit(A.rows == B.rows, __func__, A, B);
+    return multiply(A, B, mask, PRODUCT_TN);
+}
+
 /* ---- entry by entry ------------------------------------------------------------------------- */
 
+typedef void Binary(System *, void *, const void *, const void *, size_t);
+
 /* Where one operand is absent, its stored 0 stands in. */
-Matrix add(Matrix A, Matrix B)
+static Matrix combine(Binary *f, const char *function, Matrix A, Matrix B, Band band)
 {
-    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
-    Matrix C = banded(A.in, A.rows, A.cols, hull(A.band, B.band));
+    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, function, A, B);
+    Matrix C = banded(A.in, A.rows, A.cols, band);
     for (size_t i = 0; i < C.rows; i++) {
         Range k = row_range(C, i);
-        A.in->op->add(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(B, i, k.first),
-                      k.end - k.first);
+        f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(B, i, k.first),
+          k.end - k.first);
     }
     return C;
 }
 
+Matrix add(Matrix A, Matrix B)
+{
+    return combine(A.in->op->add, __func__, A, B, hull(A.band, B.band));
+}
+
 Matrix subtract(Matrix A, Matrix B)
 {
-    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
-    Matrix C = banded(A.in, A.rows, A.cols, hull(A.band, B.band));
-    for (size_t i = 0; i < C.rows; i++) {
-        Range k = row_range(C, i);
-        A.in->op->subtract(A.in, entry(C, i, k.first), entry(A, i, k.first),
-                           entry(B, i, k.first), k.end - k.first);
+    return combine(A.in->op->subtract, __func__, A, B, hull(A.band, B.band));
+}
+
+Matrix hadamard(Matrix A, Matrix B)
+{
+    return combine(A.in->op->multiply, __func__, A, B, intersection(A.band, B.band));
+}
+
+/* f(row i of A, a number of that row or of all). */
+static Matrix with_scalar(Binary *f, Matrix A, Matrix c)
+{
+    Matrix C = banded(A.in, A.rows, A.cols, A.band);
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(c, c.rows > 1 ? i : 0, 0),
+          k.end - k.first);
     }
     return C;
 }
@@ -254,13 +297,7 @@ Matrix subtract(Matrix A, Matrix B)
 Matrix scaled(Matrix c, Matrix A)
 {
     shapes_must_fit(c.rows == 1 && c.cols == 1, __func__, c, A);
-    Matrix C = banded(A.in, A.rows, A.cols, A.band);
-    for (size_t i = 0; i < C.rows; i++) {
-        Range k = row_range(C, i);
-        A.in->op->scale(A.in, entry(C, i, k.first), entry(A, i, k.first), c.entries,
-                        k.end - k.first);
-    }
-    return C;
+    return with_scalar(A.in->op->scale, A, c);
 }
 
 Matrix map(Function f, Matrix A)
@@ -277,9 +314,12 @@ Matrix map(Function f, Matrix A)
 
 Matrix stage(Stage name, Matrix A)
 {
-    if (A.in->op->stage)
-        A.in->op->stage(A.in, name, A);
-    return A;
+    if (!A.in->op->stage)
+        return A;
+    Matrix kept = banded(A.in, A.rows, A.cols, A.band);
+    assign(kept, A);
+    A.in->op->stage(A.in, name, kept);
+    return kept;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -297,13 +337,26 @@ Matrix row_sum(Matrix A)
 Matrix row_divide(Matrix A, Matrix c)
 {
     shapes_must_fit(c.rows == A.rows && c.cols == 1, __func__, A, c);
-    Matrix C = banded(A.in, A.rows, A.cols, A.band);
+    return with_scalar(A.in->op->divide, A, c);
+}
+
+Matrix row_shift(Matrix A, Matrix c)
+{
+    shapes_must_fit(c.rows == A.rows && c.cols == 1, __func__, A, c);
+    return with_scalar(A.in->op->shift, A, c);
+}
+
+Matrix row_dot(Matrix A, Matrix B)
+{
+    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
+    Matrix c = matrix(A.in, A.rows, 1);
     for (size_t i = 0; i < A.rows; i++) {
-        Range k = row_range(A, i);
-        A.in->op->divide(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(c, i, 0),
-                         k.end - k.first);
+        Range k = common(row_range(A, i), row_range(B, i));
+        if (k.end > k.first)
+            A.in->op->dot(A.in, entry(c, i, 0), entry(A, i, k.first), 1, entry(B, i, k.first), 1,
+                          k.end - k.first);
     }
-    return C;
+    return c;
 }
 
 Matrix row_softmax(Matrix S, Matrix *lse)

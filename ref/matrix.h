@@ -52,6 +52,8 @@ typedef enum Function {
     SILU,               /* x * sigmoid(x) */
     EXP,
     LOG,
+    SILU_SLOPE,         /* SiLU'(x) = sigmoid(x) (1 + x (1 - sigmoid(x))) */
+    GATE_SLOPE,         /* g (1 - g): sigmoid' where g is already the sigmoid */
 } Function;
 
 /* The quantities that the paper names. An algorithm passes each of them through stage(), once: there
@@ -62,6 +64,8 @@ typedef enum Stage {
     STAGE_SC, STAGE_T1, STAGE_G, STAGE_SU, STAGE_P,
     STAGE_CACHE,        /* U kept from one decoding step to the next */
     STAGE_O, STAGE_LSE, STAGE_U,
+    STAGE_DP, STAGE_DS, STAGE_DSU, STAGE_DT1, STAGE_DG, STAGE_DZ,
+    STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC,
     STAGES
 } Stage;
 
@@ -83,19 +87,24 @@ void assign(Matrix A, Matrix B);                                             /* 
 
 Matrix product(Matrix A, Matrix B, Band mask);          /* (A B) o mask */
 Matrix product_nt(Matrix A, Matrix B, Band mask);       /* (A B^T) o mask */
+Matrix product_tn(Matrix A, Matrix B, Band mask);       /* (A^T B) o mask */
 
 /* ---- entry by entry ------------------------------------------------------------------------- */
 
 Matrix add(Matrix A, Matrix B);
 Matrix subtract(Matrix A, Matrix B);
+Matrix hadamard(Matrix A, Matrix B);                    /* A o B, present where both are */
 Matrix scaled(Matrix c, Matrix A);                      /* c A, with c a 1 x 1 matrix */
 Matrix map(Function f, Matrix A);                       /* f(A_ij) where A_ij is present */
-Matrix stage(Stage name, Matrix A);                     /* A, as the modelled kernel keeps it */
+Matrix stage(Stage name, Matrix A);                     /* A, as the modelled kernel keeps it: A itself
+                                                           or, where that rounds, a new matrix */
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 Matrix row_sum(Matrix A);                               /* rows x 1 */
 Matrix row_divide(Matrix A, Matrix c);                  /* row i of A over c_i */
+Matrix row_shift(Matrix A, Matrix c);                   /* row i of A less c_i */
+Matrix row_dot(Matrix A, Matrix B);                     /* rows x 1: A_i . B_i */
 
 /* (7): P_ij = exp(S_ij) / sum over present k of exp(S_ik); lse_i = log of that sum (may be NULL).
  * A reference point per row, the largest score, keeps exp in range; every row has a present entry. */

@@ -18,6 +18,7 @@
 typedef enum ProductKind {
     PRODUCT_NN,     /* C_ij = sum_k A_ik B_kj */
     PRODUCT_NT,     /* C_ij = sum_k A_ik B_jk */
+    PRODUCT_TN,     /* C_ij = sum_k A_ki B_kj */
 } ProductKind;
 
 typedef struct Operations {
@@ -30,6 +31,7 @@ typedef struct Operations {
     void (*inverse_root)(System *, void *x, unsigned long n);           /* 1 / sqrt(n) */
     void (*add)(System *, void *z, const void *x, const void *y, size_t n);
     void (*subtract)(System *, void *z, const void *x, const void *y, size_t n);
+    void (*multiply)(System *, void *z, const void *x, const void *y, size_t n);
     void (*scale)(System *, void *z, const void *x, const void *c, size_t n);   /* x_k * c */
     void (*shift)(System *, void *z, const void *x, const void *c, size_t n);   /* x_k - c */
     void (*divide)(System *, void *z, const void *x, const void *c, size_t n);  /* x_k / c */

@@ -37,7 +37,7 @@ Head problem_head(const Problem *p, System *in)
     Matrix scale = matrix(in, 1, 1);
     if (p->scale != 0) {
         in->op->set(in, scale.entries, &p->scale, 1);
-        stage(STAGE_SCALE, scale);
+        scale = stage(STAGE_SCALE, scale);
     } else {
         in->op->inverse_root(in, scale.entries, p->dim);
     }

@@ -59,6 +59,12 @@ static void subtract_runs(System *in, void *z, const void *x, const void *y, siz
         arb_sub((arb_ptr)z + k, (arb_srcptr)x + k, (arb_srcptr)y + k, bits(in));
 }
 
+static void multiply_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        arb_mul((arb_ptr)z + k, (arb_srcptr)x + k, (arb_srcptr)y + k, bits(in));
+}
+
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
 {
     for (size_t k = 0; k < n; k++)
@@ -88,8 +94,9 @@ static void sigmoid(arb_t y, const arb_t x, slong prec)
 static void map_run(System *in, Function function, void *y, const void *x, size_t n)
 {
     slong prec = bits(in);
-    arb_t gate;
+    arb_t gate, rest;
     arb_init(gate);
+    arb_init(rest);
     for (size_t k = 0; k < n; k++) {
         arb_ptr v = (arb_ptr)y + k;
         arb_srcptr a = (arb_srcptr)x + k;
@@ -107,9 +114,23 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
         case LOG:
             arb_log(v, a, prec);
             break;
+        case SILU_SLOPE:        /* gate (1 + x (1 - gate)) */
+            sigmoid(gate, a, prec);
+            arb_sub_ui(rest, gate, 1, prec);
+            arb_neg(rest, rest);
+            arb_mul(rest, rest, a, prec);
+            arb_add_ui(rest, rest, 1, prec);
+            arb_mul(v, gate, rest, prec);
+            break;
+        case GATE_SLOPE:
+            arb_sub_ui(rest, a, 1, prec);
+            arb_neg(rest, rest);
+            arb_mul(v, a, rest, prec);
+            break;
         }
     }
     arb_clear(gate);
+    arb_clear(rest);
 }
 
 static void sum(System *in, void *z, const void *x, size_t n)
@@ -146,6 +167,7 @@ static void get(System *in, mpfr_t y, const void *x)
 static const Operations operations = {
     .name = "ball", .bytes = sizeof(arb_struct), .init = init, .clear = clear, .copy = copy,
     .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .multiply = multiply_runs,
     .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
     .reference = reference, .get = get,
 };

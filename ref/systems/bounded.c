@@ -81,6 +81,16 @@ static double product_error(const Bounded *a, const Bounded *b)
     return a->size * b->error + a->error * b->size + a->error * b->error;
 }
 
+static void multiply_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    const Bounded *a = x, *b = y;
+    for (size_t k = 0; k < n; k++) {
+        double value = a[k].x * b[k].x, error = product_error(&a[k], &b[k]);
+        ((Bounded *)z)[k] = (Bounded){value, a[k].size * b[k].size,
+                                      rounded(self(in), fabs(value), error)};
+    }
+}
+
 /* By the sizes, not the value: a kernel may fold the factor into an operand of the sum before. */
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
 {
@@ -136,6 +146,12 @@ static double spread(Function f, double x, double e)
         return exp(x) * expm1(e);
     case LOG:
         return e < x ? -log1p(-e / x) : INFINITY;
+    case SILU_SLOPE: {  /* |SiLU''(y)| <= min(1/2, exp(-|y|) (2 + |y|)); SiLU' itself spans 1.2 */
+        double least = fmax(fabs(x) - e, 0);
+        return fmin(e * fmin(0.5, exp(-least) * (2 + least)), 1.2);
+    }
+    case GATE_SLOPE:    /* (g + e)(1 - g - e) - g (1 - g) = e (1 - 2g) - e^2 */
+        return e * fabs(1 - 2 * x) + e * e;
     }
     return INFINITY;
 }
@@ -154,8 +170,44 @@ static double function_roundoff(Function f, double x)
         return fast_exp;
     case LOG:
         return 4;
+    case SILU_SLOPE:            /* terms of up to 1 + |x|, see `about` */
+        return fast_exp + 6;
+    case GATE_SLOPE:
+        return 2;
     }
     return INFINITY;
+}
+
+static double value_of(Function f, double x)
+{
+    switch (f) {
+    case SIGMOID:
+        return sigmoid(x);
+    case SILU:
+        return silu(x);
+    case EXP:
+        return exp(x);
+    case LOG:
+        return log(x);
+    case SILU_SLOPE:
+        return sigmoid(x) * (1 + x * (1 - sigmoid(x)));
+    case GATE_SLOPE:
+        return x * (1 - x);
+    }
+    return NAN;
+}
+
+/* The size of the terms that the function's own roundings are relative to. */
+static double terms_of(Function f, double x, double value)
+{
+    switch (f) {
+    case LOG:
+        return fabs(value) + 1;                                     /* near 1: absolute */
+    case SILU_SLOPE:
+        return sigmoid(x) * (1 + fabs(x) * (1 + 0x1p-20 - sigmoid(x)));
+    default:
+        return fabs(value);
+    }
 }
 
 static void map_run(System *in, Function f, void *y, const void *x, size_t n)
@@ -163,10 +215,9 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
     const BoundedSystem *s = self(in);
     for (size_t k = 0; k < n; k++) {
         const Bounded a = ((const Bounded *)x)[k];
-        double value = f == SIGMOID ? sigmoid(a.x) : f == SILU ? silu(a.x)
-                     : f == EXP ? exp(a.x) : log(a.x);
+        double value = value_of(f, a.x);
         double moved = spread(f, a.x, a.error);
-        double about = fabs(value) + moved + (f == LOG ? 1 : 0);    /* log near 1: absolute */
+        double about = terms_of(f, a.x, value) + moved;
         ((Bounded *)y)[k] = (Bounded){value, fabs(value),
                                       moved + function_roundoff(f, fabs(a.x) + a.error) * s->u * about +
                                           s->tiny};
@@ -243,7 +294,8 @@ static void keep(System *in, Stage name, Matrix A)
 
 static const Operations operations = {
     .name = "bounded", .bytes = sizeof(Bounded), .copy = copy, .set = set,
-    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs, .scale = scale,
+    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .multiply = multiply_runs, .scale = scale,
     .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
     .reference = reference, .get = get, .stage = keep,
 };

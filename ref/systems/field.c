@@ -129,6 +129,13 @@ static void subtract_runs(System *in, void *z, const void *x, const void *y, siz
         ((uint64_t *)z)[k] = minus(((const uint64_t *)x)[k], ((const uint64_t *)y)[k]);
 }
 
+static void multiply_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    (void)in;
+    for (size_t k = 0; k < n; k++)
+        ((uint64_t *)z)[k] = times(((const uint64_t *)x)[k], ((const uint64_t *)y)[k]);
+}
+
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
 {
     (void)in;
@@ -168,6 +175,14 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
         case LOG:
             *v = a;
             break;
+        case SILU_SLOPE: {
+            uint64_t gate = function(in, 1, a);
+            *v = times(gate, plus(1, times(a, minus(1, gate))));
+            break;
+        }
+        case GATE_SLOPE:
+            *v = times(a, minus(1, a));
+            break;
         }
     }
 }
@@ -199,7 +214,8 @@ static void reference(System *in, void *m, const void *x, size_t n)
 
 static const Operations operations = {
     .name = "field", .bytes = sizeof(uint64_t), .copy = copy, .set = set,
-    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs, .scale = scale,
+    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .multiply = multiply_runs, .scale = scale,
     .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
     .reference = reference,
 };

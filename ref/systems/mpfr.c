@@ -98,6 +98,15 @@ static void subtract_runs(System *in, void *z, const void *x, const void *y, siz
     format_leave();
 }
 
+static void multiply_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    const Format *f = enter(in);
+    mpfr_ptr c = z;
+    mpfr_srcptr a = x, b = y;
+    for (size_t k = 0; k < n; k++)
+        settle(f, c + k, mpfr_mul(c + k, a + k, b + k, MPFR_RNDN));
+}
+
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
 {
     const Format *f = enter(in);
@@ -144,8 +153,8 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
     const Format *f = enter(in);
     mpfr_ptr v = y;
     mpfr_srcptr a = x;
-    mpfr_t gate;
-    mpfr_init2(gate, self(in)->bits);
+    mpfr_t gate, rest;
+    mpfr_inits2(self(in)->bits, gate, rest, (mpfr_ptr)0);
     for (size_t k = 0; k < n; k++)
         switch (function) {
         case SIGMOID:
@@ -161,8 +170,19 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
         case LOG:
             settle(f, v + k, mpfr_log(v + k, a + k, MPFR_RNDN));
             break;
+        case SILU_SLOPE:        /* gate (1 + x (1 - gate)) */
+            sigmoid(f, gate, a + k);
+            settle(f, rest, mpfr_ui_sub(rest, 1, gate, MPFR_RNDN));
+            settle(f, rest, mpfr_mul(rest, rest, a + k, MPFR_RNDN));
+            settle(f, rest, mpfr_add_ui(rest, rest, 1, MPFR_RNDN));
+            settle(f, v + k, mpfr_mul(v + k, gate, rest, MPFR_RNDN));
+            break;
+        case GATE_SLOPE:
+            settle(f, rest, mpfr_ui_sub(rest, 1, a + k, MPFR_RNDN));
+            settle(f, v + k, mpfr_mul(v + k, a + k, rest, MPFR_RNDN));
+            break;
         }
-    mpfr_clear(gate);
+    mpfr_clears(gate, rest, (mpfr_ptr)0);
     format_leave();
 }
 
@@ -231,6 +251,7 @@ static void keep(System *in, Stage s, Matrix A)
 static const Operations operations = {
     .name = "mpfr", .bytes = sizeof(__mpfr_struct), .init = init, .clear = clear, .copy = copy,
     .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .multiply = multiply_runs,
     .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
     .reference = reference, .get = get, .stage = keep,
 };

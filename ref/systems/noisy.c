@@ -78,6 +78,13 @@ static void subtract_runs(System *in, void *z, const void *x, const void *y, siz
     perturb(in, z, n);
 }
 
+static void multiply_runs(System *in, void *z, const void *x, const void *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        ((double *)z)[k] = ((const double *)x)[k] * ((const double *)y)[k];
+    perturb(in, z, n);
+}
+
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
 {
     for (size_t k = 0; k < n; k++)
@@ -154,6 +161,14 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
         case LOG:
             v[k] = plain_log(a[k]);
             break;
+        case SILU_SLOPE: {
+            double gate = 1 / (1 + plain_exp(-a[k]));
+            v[k] = gate * (1 + a[k] * (1 - gate));
+            break;
+        }
+        case GATE_SLOPE:
+            v[k] = a[k] * (1 - a[k]);
+            break;
         }
     perturb(in, y, n);
 }
@@ -216,6 +231,8 @@ static bool noisy_product(System *in, Matrix C, Matrix A, Matrix B, ProductKind 
     Scope scope = scope_open(in);
     if (kind == PRODUCT_NT)
         B = transpose(B);
+    if (kind == PRODUCT_TN)
+        A = transpose(A);
     Matrix size = matrix(in, 1, C.cols);
     for (size_t i = 0; i < C.rows; i++) {
         memset(size.entries, 0, C.cols * sizeof(double));
@@ -275,7 +292,8 @@ static void destroy(System *in) { gsl_rng_free(self(in)->rng); }
 
 static const Operations operations = {
     .name = "noisy", .bytes = sizeof(double), .copy = copy, .set = set,
-    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs, .scale = scale,
+    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .multiply = multiply_runs, .scale = scale,
     .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
     .reference = reference, .get = get, .product = noisy_product, .stage = keep,
     .destroy = destroy,
