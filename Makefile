@@ -111,7 +111,7 @@ check-long:                                      ## the tests with many more see
 	CASTLE_TEST_LONG=1 $(MAKE) check
 
 sanitize:                                        ## the tests under address and undefined sanitizers
-	ASAN_OPTIONS=detect_leaks=1 $(MAKE) B=build/sanitize check \
+	LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $(MAKE) B=build/sanitize check \
 	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 valgrind: $(TESTS) $B/castle                     ## the tests under valgrind

@@ -49,6 +49,14 @@ static double *own(Item *item, Input k, size_t n)
     return item->owned[k];
 }
 
+static void free_items(Items *items)
+{
+    for (size_t i = 0; i < items->count; i++)
+        for (size_t k = 0; k < INPUTS; k++)
+            free(items->item[i].owned[k]);
+    free(items->item);
+}
+
 /* N(0, 1) inputs in float32, so that every system but the half-width ones holds them exactly;
  * `spread` multiplies the lookahead side: large gates and scores saturate. */
 static void add_random(Items *items, const char *kind, size_t L, size_t d, size_t window,
@@ -314,9 +322,14 @@ int command_verify(int argc, char **argv)
 
     Items items = {0};
     Failure failure;
-    for (size_t k = 0; k < o.file_count; k++)
+    size_t k = 0;
+    for (; k < o.file_count; k++)
         if (!add_dump(&items, o.files[k], &failure))
-            return refuse(argv[0], &failure);
+            break;
+    if (k < o.file_count) {
+        free_items(&items);
+        return refuse(argv[0], &failure);
+    }
     if (o.length >= 0 || o.dim >= 0 || o.window >= 0)
         add_random(&items, "random", (size_t)(o.length < 0 ? 32 : o.length),
                    (size_t)(o.dim < 0 ? 8 : o.dim),
@@ -325,9 +338,6 @@ int command_verify(int argc, char **argv)
         add_hard_set(&items, (unsigned long)o.seed);
 
     bool all = verify_items(&items, o.bits, o.precisions, (uint64_t)o.seed);
-    for (size_t i = 0; i < items.count; i++)
-        for (size_t k = 0; k < INPUTS; k++)
-            free(items.item[i].owned[k]);
-    free(items.item);
+    free_items(&items);
     return all ? EXIT_SUCCESS : EXIT_WRONG;
 }

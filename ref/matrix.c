@@ -63,6 +63,17 @@ static Band shifted(Band b, ptrdiff_t by)
     return is_empty(b) ? b : (Band){limit(b.lo + by), limit(b.hi + by)};
 }
 
+Band seen_from(Band whole, size_t row, size_t column)
+{
+    return shifted(whole, (ptrdiff_t)row - (ptrdiff_t)column);
+}
+
+/* Differences j - i run from 1 - rows to cols - 1. */
+bool band_meets(Band b, size_t rows, size_t cols)
+{
+    return !is_empty(b) && b.lo <= (ptrdiff_t)cols - 1 && b.hi >= 1 - (ptrdiff_t)rows;
+}
+
 /* The integers of [origin + lo, origin + hi] that lie in [0, size). */
 static Range range(ptrdiff_t origin, Band b, size_t size)
 {
@@ -346,6 +357,12 @@ Matrix row_shift(Matrix A, Matrix c)
     return with_scalar(A.in->op->shift, A, c);
 }
 
+Matrix row_scale(Matrix A, Matrix c)
+{
+    shapes_must_fit(c.rows == A.rows && c.cols == 1, __func__, A, c);
+    return with_scalar(A.in->op->scale, A, c);
+}
+
 Matrix row_dot(Matrix A, Matrix B)
 {
     shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
@@ -359,29 +376,50 @@ Matrix row_dot(Matrix A, Matrix B)
     return c;
 }
 
-Matrix row_softmax(Matrix S, Matrix *lse)
+Matrix row_reference(Matrix S, const Matrix *floor)
 {
     const Operations *op = S.in->op;
-    Matrix m = matrix(S.in, S.rows, 1);
-    Matrix X = banded(S.in, S.rows, S.cols, S.band);
+    Matrix m = matrix(S.in, S.rows, 1), pair = matrix(S.in, 1, 2);
     for (size_t i = 0; i < S.rows; i++) {
         Range k = row_range(S, i);
         if (k.end == k.first)
-            stop_on_bug(__func__, "row %zu of %zu x %zu has no allowed entry",
-                                i, S.rows, S.cols);
+            stop_on_bug(__func__, "row %zu of %zu x %zu has no allowed entry", i, S.rows, S.cols);
         op->reference(S.in, entry(m, i, 0), entry(S, i, k.first), k.end - k.first);
-        op->shift(S.in, entry(X, i, k.first), entry(S, i, k.first), entry(m, i, 0),
-                  k.end - k.first);
+        if (floor) {
+            op->copy(S.in, entry(pair, 0, 0), entry(m, i, 0), 1);
+            op->copy(S.in, entry(pair, 0, 1), entry(*floor, i, 0), 1);
+            op->reference(S.in, entry(m, i, 0), pair.entries, 2);
+        }
     }
-    Matrix E = map(EXP, X);
+    return m;
+}
+
+/* Not NaN or infinite; in a system without real numbers, always. */
+static bool is_number(System *in, const void *x)
+{
+    if (!in->op->get)
+        return true;
+    mpfr_t y;
+    mpfr_init2(y, 53);
+    in->op->get(in, y, x);
+    bool number = mpfr_number_p(y);
+    mpfr_clear(y);
+    return number;
+}
+
+Matrix row_softmax(Matrix S, Matrix *lse)
+{
+    Matrix m = row_reference(S, NULL);
+    Matrix E = map(EXP, row_shift(S, m));
     Matrix l = row_sum(E);
     if (lse)
         *lse = add(m, map(LOG, l));
     Matrix P = row_divide(E, l);
     for (size_t i = 0; i < S.rows; i++) {
         Range k = row_range(S, i);
-        if (k.end == k.first + 1)   /* a lone score has weight 1 exactly, even where e / e is inexact */
-            op->set(S.in, entry(P, i, k.first), (const double[]){1}, 1);
+        /* a lone score has weight 1 exactly, even where e / e is inexact */
+        if (k.end == k.first + 1 && is_number(S.in, entry(P, i, k.first)))
+            S.in->op->set(S.in, entry(P, i, k.first), (const double[]){1}, 1);
     }
     return P;
 }

@@ -20,6 +20,7 @@
 #ifndef CASTLE_MATRIX_H
 #define CASTLE_MATRIX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,12 @@ typedef struct Band {
 
 /* allowed(s, j) of (4) and (9): s < j (CASTLE), s < j <= s + W (CASTLE-SWL). */
 Band lookahead(size_t window);
+
+/* The band as a block sees it whose entry (0, 0) is entry (row, column) of the whole. */
+Band seen_from(Band whole, size_t row, size_t column);
+
+/* Whether a rows x cols block has an entry in the band. */
+bool band_meets(Band, size_t rows, size_t cols);
 
 typedef struct Matrix {
     System *in;         /* the number system of the entries */
@@ -104,7 +111,12 @@ Matrix stage(Stage name, Matrix A);                     /* A, as the modelled ke
 Matrix row_sum(Matrix A);                               /* rows x 1 */
 Matrix row_divide(Matrix A, Matrix c);                  /* row i of A over c_i */
 Matrix row_shift(Matrix A, Matrix c);                   /* row i of A less c_i */
+Matrix row_scale(Matrix A, Matrix c);                   /* c_i times row i of A */
 Matrix row_dot(Matrix A, Matrix B);                     /* rows x 1: A_i . B_i */
+
+/* Per row, a point near the largest present entry, to subtract before exp: rows x 1, exact. At least
+ * `floor` (rows x 1) where that is given: a running maximum. NULL: none. Aborts for an empty row. */
+Matrix row_reference(Matrix S, const Matrix *floor);
 
 /* (7): P_ij = exp(S_ij) / sum over present k of exp(S_ik); lse_i = log of that sum (may be NULL).
  * A reference point per row, the largest score, keeps exp in range; every row has a present entry. */

@@ -22,4 +22,11 @@
 
 void parallel(const Head *head, Answers *answers);
 
+/* All that Theorem 1 names, for those who go on from there; made in the current scope. G and P are what
+ * enters products; `gates` is sigmoid(scale QU KU^T) o allowed before a kernel cuts it to an operand. */
+typedef struct Stages {
+    Matrix T1, gates, G, SU, S, P, lse, O;
+} Stages;
+Stages parallel_stages(const Head *head);
+
 #endif

@@ -26,6 +26,7 @@
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -488,6 +489,8 @@ static void report_times(const Problem problem[SIZES], Times times[SIZES][WORKS]
 
 int main(int argc, char **argv)
 {
+    mallopt(M_MMAP_THRESHOLD, 1 << 27);     /* as the castle program does */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
     if (argc != 3) {
         (void)fprintf(stderr, "usage: bench FOLDER PEER\n");
         return 2;

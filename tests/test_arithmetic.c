@@ -203,14 +203,18 @@ static void leaving_a_format_restores_the_widest_range(void **unused)
 /* ---- declarations --------------------------------------------------------------------------- */
 
 static const char *const keys[] = {"inputs", "scale", "sc", "t1", "g", "su", "p", "cache", "o", "lse",
-                                   "u"};
+                                   "u", "dp", "ds", "dsu", "dt1", "dg", "dz", "dqu", "dku", "dvu",
+                                   "dqc", "dkc", "dvc"};
 static const Stage stages[] = {STAGE_INPUT, STAGE_SCALE, STAGE_SC, STAGE_T1, STAGE_G, STAGE_SU,
-                               STAGE_P, STAGE_CACHE, STAGE_O, STAGE_LSE, STAGE_U};
+                               STAGE_P, STAGE_CACHE, STAGE_O, STAGE_LSE, STAGE_U, STAGE_DP,
+                               STAGE_DS, STAGE_DSU, STAGE_DT1, STAGE_DG, STAGE_DZ, STAGE_DQU,
+                               STAGE_DKU, STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
 
 static void every_stage_has_a_name(void **unused)
 {
     (void)unused;
     assert_int_equal(sizeof stages / sizeof *stages, STAGES);
+    assert_int_equal(sizeof keys / sizeof *keys, STAGES);
     for (size_t s = 0; s < STAGES; s++) {
         assert_string_equal(stage_name(stages[s]), keys[s]);
         assert_int_equal(arithmetic_rounds_given(stages[s]),

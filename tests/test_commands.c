@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * test_commands.c - the castle program as its users meet it: what it prints, where, and its exit status.
+ * test_commands.c - the castle program as its users meet it: what it prints, and its exit status.
  *
- * The program is that named in the environment variable CASTLE, else the one that was built with this
- * test (build/castle). CASTLE_TEST_SHORT=1 leaves out what takes long.
+ * The program is that named in the environment variable CASTLE, else the one that was built with
+ * this test (build/castle). CASTLE_TEST_SHORT=1 leaves out what takes long.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +24,8 @@
 enum { RIGHT_STATUS = 0, WRONG_STATUS = 1, UNUSABLE_STATUS = 2, PAGE_WIDTH = 100 };
 
 #define DUMPS "vectors/dumps/"
+#define L2D1 "vectors/dumps/L2d1.safetensors"
+#define L100 "vectors/dumps/L100.safetensors"
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static char program[512];
@@ -56,8 +58,9 @@ static void child(const char *const *words, const Setting *s, const char *out, c
 {
     const struct rlimit none = {0, 0}, size = {s->largest_file, s->largest_file};
     const char *argv[32] = {program};
-    int to = open(s->standard_output ? s->standard_output : out, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    int errors = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    int to = open(s->standard_output ? s->standard_output : out, flags, 0666);
+    int errors = open(err, flags, 0666);
     for (size_t k = 0; words[k] && k < 30; k++)
         argv[k + 1] = words[k];
     if (to < 0 || errors < 0 || dup2(to, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0)
@@ -137,8 +140,8 @@ static void assert_err(const char *part)
         complain("standard error lacks: ", part);
 }
 
-/* A refusal: status 2, silence on standard output, and one line that names what is refused; argp adds
- * a second that points to --help. */
+/* A refusal: status 2, silence on standard output, and one line that names what is refused; argp
+ * adds a second that points to --help. */
 static void assert_refused(const char *part)
 {
     assert_status(UNUSABLE_STATUS);
@@ -303,7 +306,8 @@ static const struct {
     bool quick;
 } right_dumps[] = {
     {"L2d1", true}, {"L100", true}, {"big4", true}, {"right-bf16-window17", false}, {"base", false},
-    {"right-bf16-base", false}, {"dneB", false}, {"trained-layer1", false}, {"trained-layer2", false},
+    {"right-bf16-base", false}, {"dneB", false}, {"trained-layer1", false},
+    {"trained-layer2", false},
 }, wrong_dumps[] = {
     {"wrong-window-one-too-wide-bf16", true}, {"wrong-gate-includes-diagonal", false},
     {"wrong-silu-omitted", false},
@@ -565,7 +569,7 @@ static void no_dump_is_ever_right(void **state)
         assert_refused(path);
     }
 
-    unsigned char *whole = read_whole_file(DUMPS "L2d1.safetensors", &size);
+    unsigned char *whole = read_whole_file(L2D1, &size);
     const size_t lengths[] = {1, 7, 8, 9, 200, size / 2, size - 2, size - 1};
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
         write_file(path, whole, lengths[k]);
@@ -639,10 +643,10 @@ static json_int_t judged_in(const json_t *doc, Answer a)
  *
  *   QC_n   is used by its own row of o and lse only.
  *   KC_n   by its own and all later rows; VC_n the same, but not by lse.
- *   KU_n, VU_n   enter u_s^t for s < n <= t: all rows of u before n, and by them the rows of o and lse
- *          from n on. Those of the first token enter nothing.
- *   QU_n   gates u_n^t for t > n: row n of u, and the rows of o and lse behind n. That of the last token
- *          gates nothing.
+ *   KU_n, VU_n   enter u_s^t for s < n <= t: all rows of u before n, and by them the rows of o and
+ *          lse from n on. Those of the first token enter nothing.
+ *   QU_n   gates u_n^t for t > n: row n of u, and the rows of o and lse behind n. That of the last
+ *          token gates nothing.
  */
 static bool has_truth(Answer a, Input k, size_t n, size_t row, size_t L)
 {
@@ -692,7 +696,7 @@ static void nan_spoils_no_earlier_row(void **state)
     (void)state;
     assert_non_null(c);
     assert_non_null(liar);
-    for (size_t n = 0; n < 3 * INPUTS; n++) {
+    for (size_t n = 0; n < 3 * (size_t)INPUTS; n++) {
         Input k = n / 3;
         size_t token = tokens[n % 3];
         *c = *clean;
@@ -719,7 +723,7 @@ static void nan_spoils_no_earlier_row(void **state)
         }
         /*
          * Finite numbers in all rows. "right: every finite truth is met" (verdict.h): rows that NaN
-         * reaches have no truth, so any answer will do there, and the report says how many they are.
+         * reaches have no truth, so any answer will do there; the report says how many they are.
          */
         *liar = *c;
         size_t replaced = 0;
@@ -739,7 +743,7 @@ static void nan_spoils_no_earlier_row(void **state)
     free(clean);
 }
 
-/* o and lse of NaN inputs have no true element at all: nothing can be judged, so nothing is right. */
+/* o and lse of NaN inputs have no true element at all: nothing can be judged, nothing is right. */
 static void nothing_to_judge_is_never_right(void **state)
 {
     Case *c = solved(2, 5, 3, NULL, 5);
@@ -775,7 +779,7 @@ static void strict_makes_suspect_a_failure(void **state)
     run("check", "--strict", saved(c, "dump"));
     assert_status(WRONG_STATUS);
     assert_out("0 right, 1 suspect, 0 wrong\n");
-    run("check", "--strict", DUMPS "L2d1.safetensors");
+    run("check", "--strict", L2D1);
     assert_verdict("right");
     free(c);
 }
@@ -847,7 +851,8 @@ static void the_scale_option_is_judged_by(void **state)
 static void the_arithmetic_option_is_judged_by(void **state)
 {
     static const char *const names[] = {"float64", "float32", "tf32", "bfloat16", "float16",
-                                        "bfloat16,p=float32", "float32,operands=tf32,cache=bfloat16"};
+                                        "bfloat16,p=float32",
+                                        "float32,operands=tf32,cache=bfloat16"};
     Case *c = solved(1, 9, 4, NULL, 8);
     char path[128];
     (void)state;
@@ -943,9 +948,8 @@ static void read_documented_fields(void)
 {
     char line[1000], there[40];
     FILE *doc = fopen("docs/check-json.md", "r");
-    assert_non_null(doc);
     field_count = 0;
-    while (fgets(line, sizeof line, doc)) {
+    while (doc && fgets(line, sizeof line, doc)) {
         Field f;
         if (sscanf(line, "| `%99[^`]` | %39[^|] | %39[^|]", f.path, f.type, there) != 3)
             continue;
@@ -954,7 +958,8 @@ static void read_documented_fields(void)
         assert_true(field_count < MOST_FIELDS);
         fields[field_count++] = f;
     }
-    assert_int_equal(fclose(doc), 0);
+    if (doc)
+        (void)fclose(doc);      /* only read from */
     assert_true(field_count > 30);
 }
 
@@ -980,7 +985,7 @@ static bool of_type(const json_t *v, const char *type)
 }
 
 /* Everything below v is documented, of its type, and complete. */
-static void assert_documented(const json_t *v, const char *path)
+static void assert_documented(json_t *v, const char *path)
 {
     char below[200];
     const char *key;
@@ -991,25 +996,25 @@ static void assert_documented(const json_t *v, const char *path)
         const Field *f = documented(path);
         if (!f)
             complain("not documented: ", path);
-        if (!of_type(v, f->type))
+        if (f && !of_type(v, f->type))
             complain("not of the documented type: ", path);
     }
     if (json_is_array(v)) {
         (void)snprintf(below, sizeof below, "%s[]", path);
-        json_array_foreach((json_t *)(uintptr_t)v, index, member)
+        json_array_foreach(v, index, member)
             assert_documented(member, below);
     }
     if (!json_is_object(v))
         return;
-    json_object_foreach((json_t *)(uintptr_t)v, key, member) {
+    json_object_foreach(v, key, member) {
         (void)snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", named ? "NAME" : key);
         assert_documented(member, below);
     }
     for (size_t k = 0; k < field_count && !named; k++) {
         size_t length = strlen(path);
         const char *rest = fields[k].path + length + (length > 0);
-        if (strncmp(fields[k].path, path, length) != 0 || (length && fields[k].path[length] != '.') ||
-            strpbrk(rest, ".[") || !fields[k].always)
+        if (strncmp(fields[k].path, path, length) != 0 ||
+            (length && fields[k].path[length] != '.') || strpbrk(rest, ".[") || !fields[k].always)
             continue;
         if (!json_object_get(v, rest))
             complain("documented, but not there: ", fields[k].path);
@@ -1038,7 +1043,7 @@ static void documented_fields_are_those_of_the_output(void **state)
     c->absent[ANSWER_LSE] = c->absent[ANSWER_U] = true;
     (void)snprintf(suspect, sizeof suspect, "%s", saved(c, "suspect"));
 
-    run("check", "--json", right, wrong, "no-such-file", suspect, DUMPS "L2d1.safetensors");
+    run("check", "--json", right, wrong, "no-such-file", suspect, L2D1);
     assert_status(UNUSABLE_STATUS);
     json_t *doc = document();
     assert_documented(doc, "");
@@ -1072,7 +1077,7 @@ static void documented_fields_are_those_of_the_output(void **state)
 }
 
 /* The same but for real numbers, whose last digits may depend on the machine. */
-static bool alike(const json_t *a, const json_t *b)
+static bool alike(json_t *a, json_t *b)
 {
     const char *key;
     json_t *member;
@@ -1080,13 +1085,13 @@ static bool alike(const json_t *a, const json_t *b)
     if (json_is_real(a) || json_is_real(b))
         return json_is_real(a) && json_is_real(b);
     if (json_is_array(a) && json_is_array(b) && json_array_size(a) == json_array_size(b)) {
-        json_array_foreach((json_t *)(uintptr_t)a, index, member)
+        json_array_foreach(a, index, member)
             if (!alike(member, json_array_get(b, index)))
                 return false;
         return true;
     }
     if (json_is_object(a) && json_is_object(b) && json_object_size(a) == json_object_size(b)) {
-        json_object_foreach((json_t *)(uintptr_t)a, key, member)
+        json_object_foreach(a, key, member)
             if (!alike(member, json_object_get(b, key)))
                 return false;
         return true;
@@ -1103,11 +1108,12 @@ static void the_documented_example_is_real(void **state)
     text[size] = '\0';
     char *begin = strstr(text, "```json\n"), *end = begin ? strstr(begin, "\n```\n") : NULL;
     assert_non_null(end);
-    *end = '\0';
+    if (end)
+        *end = '\0';
     json_t *example = json_loads(begin + 8, 0, &error);
     assert_non_null(example);
     free(text);
-    run("check", "--json", DUMPS "L2d1.safetensors");
+    run("check", "--json", L2D1);
     assert_status(RIGHT_STATUS);
     json_t *doc = document();
     if (!alike(example, doc))
@@ -1284,21 +1290,21 @@ static void verdicts_do_not_depend_on_threads(void **state)
 static void oracle_needs_one_file_and_an_output(void **state)
 {
     (void)state;
-    run("oracle", DUMPS "L2d1.safetensors");
+    run("oracle", L2D1);
     assert_refused("option -o OUT is missing");
     run("oracle", "-o", scratch_path("out"));
     assert_refused("no file given");
-    run("oracle", DUMPS "L2d1.safetensors", DUMPS "L100.safetensors", "-o", scratch_path("out"));
+    run("oracle", L2D1, L100, "-o", scratch_path("out"));
     assert_refused("more than one file given");
     run("oracle", "-o");
     assert_refused("option requires an argument");
     run("oracle", "no-such-file", "-o", scratch_path("out"));
     assert_refused("no-such-file: cannot be opened");
-    run("oracle", DUMPS "L2d1.safetensors", "-o", scratch_path("out"), "-a", "x");
+    run("oracle", L2D1, "-o", scratch_path("out"), "-a", "x");
     assert_refused("option --arithmetic: ");
-    run("oracle", DUMPS "L2d1.safetensors", "-o", scratch_path("out"), "-W", "x");
+    run("oracle", L2D1, "-o", scratch_path("out"), "-W", "x");
     assert_refused("option --window: ");
-    run("oracle", DUMPS "L2d1.safetensors", "-o", scratch_path("out"), "-c", "x");
+    run("oracle", L2D1, "-o", scratch_path("out"), "-c", "x");
     assert_refused("option --scale: ");
     assert_int_equal(scratch_files(false), 0);
 }
@@ -1311,25 +1317,25 @@ static void a_failed_output_leaves_all_as_it_was(void **state)
     (void)state;
     (void)snprintf(out, sizeof out, "%s/out", scratch);
     (void)snprintf(missing, sizeof missing, "%s/no-such-folder/out", scratch);
-    run("oracle", DUMPS "L2d1.safetensors", "-o", missing);
+    run("oracle", L2D1, "-o", missing);
     assert_refused("cannot create a file in its folder: No such file or directory");
     assert_int_equal(scratch_files(false), 0);
-    run("oracle", DUMPS "L2d1.safetensors", "-o", scratch);
+    run("oracle", L2D1, "-o", scratch);
     assert_refused("is not a regular file");
-    run("oracle", DUMPS "L2d1.safetensors", "-o", "/dev/full");
+    run("oracle", L2D1, "-o", "/dev/full");
     assert_refused("is not a regular file");
-    run("oracle", DUMPS "L2d1.safetensors", "-o", "");
+    run("oracle", L2D1, "-o", "");
     assert_status(UNUSABLE_STATUS);
 
     write_file(out, before, sizeof before);
     (void)snprintf(link_path, sizeof link_path, "%s/link", scratch);
     assert_int_equal(symlink("out", link_path), 0);
-    run("oracle", DUMPS "L2d1.safetensors", "-o", link_path);
+    run("oracle", L2D1, "-o", link_path);
     assert_refused("is not a regular file");
     assert_int_equal(remove(link_path), 0);
     run("oracle", "no-such-file", "-o", out);
     assert_refused("no-such-file");
-    run_with(&(Setting){.largest_file = 400}, WORDS("oracle", DUMPS "L2d1.safetensors", "-o", out));
+    run_with(&(Setting){.largest_file = 400}, WORDS("oracle", L2D1, "-o", out));
     assert_refused("cannot be written: File too large");
     assert_int_equal(scratch_files(false), 1);
     assert_int_equal(stat(out, &status), 0);
@@ -1346,7 +1352,7 @@ static void an_existing_output_is_replaced_at_once(void **state)
     (void)snprintf(kept, sizeof kept, "%s/kept", scratch);
     write_file(out, before, sizeof before);
     assert_int_equal(link(out, kept), 0);
-    run("oracle", DUMPS "L2d1.safetensors", "-o", out);
+    run("oracle", L2D1, "-o", out);
     assert_status(RIGHT_STATUS);
     /* the old file was not written into: its other name still has the old bytes */
     char *bytes = (char *)read_whole_file(kept, &size);
@@ -1381,7 +1387,7 @@ static void the_forms_agree(void **state)
     run("verify", "-L5", "-d2", "-W2", "-s7", "-p24");
     assert_status(RIGHT_STATUS);
     assert_out("seed 7");
-    run("verify", DUMPS "L2d1.safetensors", "--bits", "24");
+    run("verify", L2D1, "--bits", "24");
     assert_status(RIGHT_STATUS);
     assert_out("L2d1");
     run("verify", "-L5", "-d2", "-s7", "-p24");
@@ -1481,7 +1487,7 @@ static void there_must_be_a_command(void **state)
     assert_int_equal(end, '\n');
 }
 
-/* Whether the manual's line ".It Fl x ... , Fl -name ..." (without x: ".It Fl -name ...") is there. */
+/* Whether the manual has the line ".It Fl x ... , Fl -name ..." (without x: ".It Fl -name ..."). */
 static bool in_manual(const char *manual, char letter, const char *name)
 {
     char wanted[80];
@@ -1543,8 +1549,8 @@ static void the_manual_and_the_help_have_the_same_options(void **state)
 static void output_to_a_full_device_is_an_error(void **state)
 {
     static const char *const commands[][6] = {
-        {"check", DUMPS "L2d1.safetensors"},
-        {"check", "--json", DUMPS "L2d1.safetensors"},
+        {"check", L2D1},
+        {"check", "--json", L2D1},
         {"verify", "-L2", "-d1", "-p24"},
         {"--help"}, {"--version"}, {"check", "--help"}, {"oracle", "--help"}, {"verify", "--usage"},
     };
@@ -1557,7 +1563,7 @@ static void output_to_a_full_device_is_an_error(void **state)
         assert_err("cannot write to standard output: No space left on device");
     }
     run_with(&(Setting){.standard_output = "/dev/full"},
-             WORDS("oracle", DUMPS "L2d1.safetensors", "-o", scratch_path("out")));
+             WORDS("oracle", L2D1, "-o", scratch_path("out")));
     assert_status(UNUSABLE_STATUS);
 }
 
@@ -1570,7 +1576,8 @@ static void find_program(const char *own_path)
     if (given && *given)
         (void)snprintf(program, sizeof program, "%s", given);
     else if (slash)
-        (void)snprintf(program, sizeof program, "%.*s/../castle", (int)(slash - own_path), own_path);
+        (void)snprintf(program, sizeof program, "%.*s/../castle", (int)(slash - own_path),
+                       own_path);
     if (access(program, X_OK) != 0)
         (void)snprintf(program, sizeof program, "build/castle");
     in_short = getenv("CASTLE_TEST_SHORT") != NULL;

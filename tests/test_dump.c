@@ -130,15 +130,16 @@ typedef struct Refusal {
 #define FOUR_DIMS "; expected [batch, heads, L, d]"
 #define SHAPE_OF_ANSWER FOUR_DIMS " = [2, 3, 5, 2]"
 #define SHAPE_OF_LSE "; expected [batch, heads, L] = [2, 3, 5]"
-#define MISSING(name) "@: input tensor \"" name "\" is missing; a dump holds all of qu ku vu qc kc " \
-                      "vc, each [batch, heads, L, d]"
+#define MISSING(name) "@: input tensor \"" name "\" is missing; a dump holds all of qu ku vu " \
+                      "qc kc vc, each [batch, heads, L, d]"
 #define TENSOR(name, shape) "@: tensor \"" name "\" has shape " shape
 #define WINDOW(text) "window is \"" text "\"; expected \"none\" or a whole number"
 #define SCALE(text) "scale is \"" text "\"; expected \"1/sqrt(d)\" or a finite number other than 0"
-#define PRESET(text) "unknown arithmetic \"" text "\": expected float64, float32, tf32, bfloat16 or " \
-                     "float16, optionally followed by ,key=format"
-#define ITEM(item, text) "unknown item \"" item "\" in arithmetic \"" text "\": expected key=format, " \
-                         "with a key of accumulate operands inputs scale sc t1 g su p cache o lse u"
+#define PRESET(text) "unknown arithmetic \"" text "\": expected float64, float32, tf32, " \
+                     "bfloat16 or float16, optionally followed by ,key=format"
+#define ITEM(item, text) "unknown item \"" item "\" in arithmetic \"" text "\": expected " \
+                         "key=format, with a key of accumulate operands inputs scale sc t1 " \
+                         "g su p cache o lse u"
 #define TEN "1234567890"
 
 static const Refusal refusals[] = {
@@ -162,13 +163,15 @@ static const Refusal refusals[] = {
     {"vc wider", "vc", 4, {2, 3, 5, 3}, .expected = TENSOR("vc", "[2, 3, 5, 3]") SHAPE_OF_QU},
     {"vc of 5 dimensions", "vc", 5, {2, 3, 5, 2, 1},
      .expected = TENSOR("vc", "[2, 3, 5, 2, 1]") SHAPE_OF_QU},
-    {"o one shorter", "o", 4, {2, 3, 4, 2}, .expected = TENSOR("o", "[2, 3, 4, 2]") SHAPE_OF_ANSWER},
+    {"o one shorter", "o", 4, {2, 3, 4, 2},
+     .expected = TENSOR("o", "[2, 3, 4, 2]") SHAPE_OF_ANSWER},
     {"o without batch", "o", 3, {2, 3, 5}, .expected = TENSOR("o", "[2, 3, 5]") SHAPE_OF_ANSWER},
     {"u wider", "u", 4, {2, 3, 5, 3}, .expected = TENSOR("u", "[2, 3, 5, 3]") SHAPE_OF_ANSWER},
     {"lse with a column", "lse", 4, {2, 3, 5, 1},
      .expected = TENSOR("lse", "[2, 3, 5, 1]") SHAPE_OF_LSE},
     {"lse one longer", "lse", 3, {2, 3, 6}, .expected = TENSOR("lse", "[2, 3, 6]") SHAPE_OF_LSE},
-    {"lse in another order", "lse", 3, {2, 5, 3}, .expected = TENSOR("lse", "[2, 5, 3]") SHAPE_OF_LSE},
+    {"lse in another order", "lse", 3, {2, 5, 3},
+     .expected = TENSOR("lse", "[2, 5, 3]") SHAPE_OF_LSE},
 
     {"window empty", .window = "", .expected = "@: " WINDOW("")},
     {"window a word", .window = "None", .expected = "@: " WINDOW("None")},
@@ -381,7 +384,7 @@ static void arithmetic_defaults_to_the_type_of_the_answers(void **state)
     }
 }
 
-/* An answer in a file is rounded to the file's type, but no declared rounding is ever taken back. */
+/* An answer in a file is rounded to the file's type; no declared rounding is ever taken back. */
 static void stored_types_only_coarsen_the_declaration(void **state)
 {
     Draft f = full_draft();
@@ -407,7 +410,8 @@ static void the_type_holds_all_inputs(void **state)
     static const struct {
         NumberType first, second, expected;
     } cases[] = {
-        {TYPE_F32, TYPE_F32, TYPE_F32}, {TYPE_F32, TYPE_F64, TYPE_F64}, {TYPE_F64, TYPE_F16, TYPE_F64},
+        {TYPE_F32, TYPE_F32, TYPE_F32}, {TYPE_F32, TYPE_F64, TYPE_F64},
+        {TYPE_F64, TYPE_F16, TYPE_F64},
         {TYPE_F16, TYPE_F16, TYPE_F16}, {TYPE_BF16, TYPE_F32, TYPE_F32},
         /* neither of the two holds the other */
         {TYPE_F16, TYPE_BF16, TYPE_F32}, {TYPE_BF16, TYPE_F16, TYPE_F32},

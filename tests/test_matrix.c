@@ -90,37 +90,60 @@ static void check_product(const char *what, Matrix A, Matrix B, Band mask, Matri
     }
 }
 
-static void dense_product(Matrix A, Matrix B, bool nt, size_t cols, uint64_t *dense)
+/* The three products: A B, A B^T, A^T B. Each is m x n, a sum over `inner` pairs. */
+typedef struct Kind {
+    const char *name;
+    Matrix (*multiply)(Matrix, Matrix, Band);
+    bool a_transposed, b_transposed;
+} Kind;
+
+static const Kind kinds[] = {
+    {"product", product, false, false},
+    {"product_nt", product_nt, false, true},
+    {"product_tn", product_tn, true, false},
+};
+enum { KINDS = 3 };
+
+static void dense_product(const Kind *kind, Matrix A, Matrix B, size_t m, size_t inner, size_t n,
+                          uint64_t *dense)
 {
-    for (size_t i = 0; i < A.rows; i++)
-        for (size_t j = 0; j < cols; j++) {
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
             uint64_t sum = 0;
-            for (size_t k = 0; k < A.cols; k++)
-                sum = plus(sum, times(at(A, i, k), nt ? at(B, j, k) : at(B, k, j)));
-            dense[i * cols + j] = sum;
+            for (size_t k = 0; k < inner; k++)
+                sum = plus(sum, times(kind->a_transposed ? at(A, k, i) : at(A, i, k),
+                                      kind->b_transposed ? at(B, j, k) : at(B, k, j)));
+            dense[i * n + j] = sum;
         }
 }
 
-static void every_product(System *in, size_t m, size_t inner, size_t n, bool nt, uint64_t *state,
-                          size_t step)
+static Matrix random_operand(System *in, bool turned, size_t m, size_t n, Band band, uint64_t *state)
+{
+    return turned ? random_banded(in, n, m, band, state) : random_banded(in, m, n, band, state);
+}
+
+static void every_product(System *in, const Kind *kind, size_t m, size_t inner, size_t n,
+                          uint64_t *state, size_t step)
 {
     Band a[BANDS], b[BANDS], masks[BANDS];
-    size_t a_count = all_bands(m, inner, a), mask_count = all_bands(m, n, masks), turn = 0;
-    size_t b_count = nt ? all_bands(n, inner, b) : all_bands(inner, n, b);
+    size_t turn = 0, mask_count = all_bands(m, n, masks);
+    size_t a_count = kind->a_transposed ? all_bands(inner, m, a) : all_bands(m, inner, a);
+    size_t b_count = kind->b_transposed ? all_bands(n, inner, b) : all_bands(inner, n, b);
     for (size_t x = 0; x < a_count; x++)
         for (size_t y = 0; y < b_count; y++) {
             Scope scope = scope_open(in);
             uint64_t dense[LARGEST * LARGEST];
-            Matrix A = random_banded(in, m, inner, a[x], state);
-            Matrix B = nt ? random_banded(in, n, inner, b[y], state)
-                          : random_banded(in, inner, n, b[y], state);
-            dense_product(A, B, nt, n, dense);
+            Matrix A = random_operand(in, kind->a_transposed, m, inner, a[x], state);
+            Matrix B = random_operand(in, kind->b_transposed, inner, n, b[y], state);
+            dense_product(kind, A, B, m, inner, n, dense);
             for (size_t z = 0; z < mask_count; z++, turn++) {
                 if (turn % step)
                     continue;
                 Scope inside = scope_open(in);
-                Matrix C = nt ? product_nt(A, B, masks[z]) : product(A, B, masks[z]);
-                check_product(nt ? "product_nt" : "product", A, B, masks[z], C, dense);
+                Matrix C = kind->multiply(A, B, masks[z]);
+                assert_int_equal(C.rows, m);
+                assert_int_equal(C.cols, n);
+                check_product(kind->name, A, B, masks[z], C, dense);
                 scope_close(in, inside);
             }
             scope_close(in, scope);
@@ -135,10 +158,9 @@ static void product_with_bands_is_dense_product_of_zeros(void **unused)
     size_t step = asked_for("CASTLE_TEST_SHORT") ? 61 : 1;
     for (size_t m = 0; m <= LARGEST; m++)
         for (size_t inner = 0; inner <= LARGEST; inner++)
-            for (size_t n = 0; n <= LARGEST; n++) {
-                every_product(in, m, inner, n, false, &state, step);
-                every_product(in, m, inner, n, true, &state, step);
-            }
+            for (size_t n = 0; n <= LARGEST; n++)
+                for (size_t k = 0; k < KINDS; k++)
+                    every_product(in, &kinds[k], m, inner, n, &state, step);
     system_free(in);
 }
 
@@ -167,14 +189,12 @@ static void larger_products_with_bands_are_dense_products_of_zeros(void **unused
         Scope scope = scope_open(in);
         size_t m = 1 + random_up_to(r, 47), inner = 1 + random_up_to(r, 47);
         size_t n = 1 + random_up_to(r, 47);
-        bool nt = random_up_to(r, 1);
-        Matrix A = random_banded(in, m, inner, random_band(r, m, inner), &state);
-        Matrix B = nt ? random_banded(in, n, inner, random_band(r, n, inner), &state)
-                      : random_banded(in, inner, n, random_band(r, inner, n), &state);
+        const Kind *kind = &kinds[k % KINDS];
+        Matrix A = random_operand(in, kind->a_transposed, m, inner, random_band(r, m, inner), &state);
+        Matrix B = random_operand(in, kind->b_transposed, inner, n, random_band(r, inner, n), &state);
         Band mask = random_band(r, m, n);
-        dense_product(A, B, nt, n, dense);
-        check_product(nt ? "product_nt" : "product", A, B, mask,
-                      nt ? product_nt(A, B, mask) : product(A, B, mask), dense);
+        dense_product(kind, A, B, m, inner, n, dense);
+        check_product(kind->name, A, B, mask, kind->multiply(A, B, mask), dense);
         scope_close(in, scope);
     }
     gsl_rng_free(r);
@@ -228,10 +248,18 @@ static void every_sum(System *in, size_t m, size_t n, uint64_t *state)
             Scope scope = scope_open(in);
             Matrix A = random_banded(in, m, n, bands[x], state);
             Matrix B = random_banded(in, m, n, bands[y], state);
-            Matrix plain = add(A, B), difference = subtract(A, B);
-            for (size_t i = 0; i < m; i++)
+            Matrix plain = add(A, B), difference = subtract(A, B), both = hadamard(A, B);
+            Matrix dots = row_dot(A, B);
+            for (size_t i = 0; i < m; i++) {
+                uint64_t dot = 0;
                 for (size_t j = 0; j < n; j++) {
                     uint64_t a = at(A, i, j), b = at(B, i, j);
+                    dot = plus(dot, times(a, b));
+                    if (at(both, i, j) != times(a, b))
+                        words_differ("hadamard", A, B, EVERYWHERE, i, j, at(both, i, j), times(a, b));
+                    bool here = allows(bands[x], i, j) && allows(bands[y], i, j);
+                    if (here != in_range(row_range(both, i), j))
+                        words_differ("presence in hadamard", A, B, EVERYWHERE, i, j, !here, here);
                     if (at(plain, i, j) != plus(a, b))
                         words_differ("add", A, B, EVERYWHERE, i, j, at(plain, i, j), plus(a, b));
                     if (at(difference, i, j) != minus(a, b))
@@ -243,6 +271,9 @@ static void every_sum(System *in, size_t m, size_t n, uint64_t *state)
                     if (either && !in_range(row_range(difference, i), j))
                         words_differ("presence in subtract", A, B, EVERYWHERE, i, j, 0, 1);
                 }
+                if (at(dots, i, 0) != dot)
+                    words_differ("row_dot", A, B, EVERYWHERE, i, 0, at(dots, i, 0), dot);
+            }
             scope_close(in, scope);
         }
 }
@@ -291,12 +322,16 @@ static void check_entrywise(System *in, Matrix A, uint64_t *state)
 {
     Matrix c = field_random_matrix(in, 1, 1, state), by = field_random_matrix(in, A.rows, 1, state);
     Matrix multiple = scaled(c, A), sums = row_sum(A), quotient = row_divide(A, by);
-    assert_true(same_band(multiple, A) && same_band(quotient, A));
+    Matrix moved = row_shift(A, by);
+    assert_true(same_band(multiple, A) && same_band(quotient, A) && same_band(moved, A));
     for (size_t i = 0; i < A.rows; i++) {
         uint64_t sum = 0;
         for (size_t j = 0; j < A.cols; j++) {
             uint64_t a = at(A, i, j);
             sum = plus(sum, a);
+            uint64_t less = allows(A.band, i, j) ? minus(a, at(by, i, 0)) : 0;
+            if (at(moved, i, j) != less)
+                words_differ("row_shift", A, by, EVERYWHERE, i, j, at(moved, i, j), less);
             if (at(multiple, i, j) != times(a, at(c, 0, 0)))
                 words_differ("scaled", A, c, EVERYWHERE, i, j, at(multiple, i, j),
                              times(a, at(c, 0, 0)));
@@ -311,8 +346,8 @@ static void check_entrywise(System *in, Matrix A, uint64_t *state)
 
 static void check_maps(System *in, Matrix A)
 {
-    const Function functions[] = {SIGMOID, SILU, EXP, LOG};
-    for (size_t f = 0; f < 4; f++) {
+    const Function functions[] = {SIGMOID, SILU, EXP, LOG, SILU_SLOPE, GATE_SLOPE};
+    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         Matrix B = map(functions[f], A);
         assert_true(same_band(A, B));
         for (size_t i = 0; i < A.rows; i++)
@@ -435,24 +470,26 @@ static void nan_in_an_absent_entry_takes_no_part(void **unused)
         Scope scope = scope_open(in);
         size_t m = 1 + random_up_to(r, 5), inner = 1 + random_up_to(r, 5);
         size_t cols = 1 + random_up_to(r, 5);
-        bool nt = random_up_to(r, 1), in_a = random_up_to(r, 1);
-        Band a = random_band(r, m, inner), mask = random_band(r, m, cols);
-        size_t b_rows = nt ? cols : inner, b_cols = nt ? inner : cols;
-        Band b = random_band(r, b_rows, b_cols);
-        size_t i = random_up_to(r, (in_a ? m : b_rows) - 1);
-        size_t j = random_up_to(r, (in_a ? inner : b_cols) - 1), none = 1000;
-        Matrix A = ones_with_nan(in, m, inner, a, in_a ? i : none, j);
+        const Kind *kind = &kinds[random_up_to(r, KINDS - 1)];
+        bool in_a = random_up_to(r, 1), turned[] = {kind->a_transposed, kind->b_transposed};
+        size_t a_rows = turned[0] ? inner : m, a_cols = turned[0] ? m : inner;
+        size_t b_rows = turned[1] ? cols : inner, b_cols = turned[1] ? inner : cols;
+        Band a = random_band(r, a_rows, a_cols), b = random_band(r, b_rows, b_cols);
+        Band mask = random_band(r, m, cols);
+        size_t i = random_up_to(r, (in_a ? a_rows : b_rows) - 1);
+        size_t j = random_up_to(r, (in_a ? a_cols : b_cols) - 1), none = 1000;
+        Matrix A = ones_with_nan(in, a_rows, a_cols, a, in_a ? i : none, j);
         Matrix B = ones_with_nan(in, b_rows, b_cols, b, in_a ? none : i, j);
-        Matrix C = nt ? product_nt(A, B, mask) : product(A, B, mask);
+        Matrix C = kind->multiply(A, B, mask);
         for (size_t x = 0; x < m; x++)
             for (size_t y = 0; y < cols; y++) {
                 double count = 0;
-                for (size_t k = 0; k < inner && allows(mask, x, y); k++)
-                    if (allows(a, x, k) && (nt ? allows(b, y, k) : allows(b, k, y))) {
-                        bool here = in_a ? x == i && k == j
-                                         : nt ? y == i && k == j : k == i && y == j;
-                        count += here ? NAN : 1;
-                    }
+                for (size_t k = 0; k < inner && allows(mask, x, y); k++) {
+                    size_t ai = turned[0] ? k : x, aj = turned[0] ? x : k;
+                    size_t bi = turned[1] ? y : k, bj = turned[1] ? k : y;
+                    if (allows(a, ai, aj) && allows(b, bi, bj))
+                        count += (in_a ? ai == i && aj == j : bi == i && bj == j) ? NAN : 1;
+                }
                 double got = number_at(C, x, y);
                 bool right = isnan(count) ? isnan(got) : fabs(got - count) <= 6 * ldexp(6, -24);
                 if (!right)     /* noisy: rule N2, at most sqrt(n) u n, n <= 6 */
@@ -706,6 +743,11 @@ static void an_operation_on_a_view_is_the_operation_on_its_copy(void **unused)
         Matrix c = columns(row(big, 1), 1, 1);
         must_be_equal("product", product(A, B, mask), product(copied(A), copied(B), mask));
         must_be_equal("product_nt", product_nt(A, D, mask), product_nt(copied(A), copied(D), mask));
+        Matrix T = columns(rows(big, x, A.rows), y, 5);
+        must_be_equal("product_tn", product_tn(A, T, EVERYWHERE),
+                      product_tn(copied(A), copied(T), EVERYWHERE));
+        must_be_equal("hadamard", hadamard(A, E), hadamard(copied(A), copied(E)));
+        must_be_equal("row_dot", row_dot(A, E), row_dot(copied(A), copied(E)));
         must_be_equal("add", add(A, E), add(copied(A), copied(E)));
         must_be_equal("subtract", subtract(A, E), subtract(copied(A), copied(E)));
         must_be_equal("scaled", scaled(c, A), scaled(copied(c), copied(A)));
@@ -717,6 +759,24 @@ static void an_operation_on_a_view_is_the_operation_on_its_copy(void **unused)
     }
     gsl_rng_free(r);
     system_free(in);
+}
+
+/* What is staged is not what was given: other uses of the given matrix see it unrounded. */
+static void a_stage_leaves_its_operand_alone(void **unused)
+{
+    (void)unused;
+    const double v[] = {1.01, 2.01, 3.01, 4.01};
+    for (size_t s = 0; s < REAL_SYSTEMS; s++)
+        for (int name = 0; name < STAGES; name++) {
+            System *in = system_number(s);
+            Matrix A = matrix_from(in, 2, 2, v), before = matrix_from(in, 2, 2, v);
+            A.band = CAUSAL;
+            Matrix B = stage((Stage)name, A);
+            assert_true(B.rows == 2 && B.cols == 2 && same_band(A, B));
+            for (size_t k = 0; k < 4; k++)
+                assert_true(number_at(A, k / 2, k % 2) == number_at(before, k / 2, k % 2));
+            system_free(in);
+        }
 }
 
 static void assign_writes_through_a_view_and_nowhere_else(void **unused)
@@ -802,6 +862,13 @@ static Matrix beside(Matrix A, size_t m, size_t n) { return matrix(A.in, m, n); 
 
 MISFIT(misfit_product, 2, 3, 2, 3, (void)product(A, B, EVERYWHERE))
 MISFIT(misfit_product_nt, 2, 3, 3, 2, (void)product_nt(A, B, EVERYWHERE))
+MISFIT(misfit_product_tn, 2, 3, 3, 2, (void)product_tn(A, B, EVERYWHERE))
+MISFIT(misfit_hadamard_rows, 2, 3, 3, 3, (void)hadamard(A, B))
+MISFIT(misfit_hadamard_cols, 2, 3, 2, 2, (void)hadamard(A, B))
+MISFIT(misfit_shift_rows, 2, 3, 3, 1, (void)row_shift(A, B))
+MISFIT(misfit_shift_cols, 2, 3, 2, 3, (void)row_shift(A, B))
+MISFIT(misfit_dot_rows, 2, 3, 3, 3, (void)row_dot(A, B))
+MISFIT(misfit_dot_cols, 2, 3, 2, 2, (void)row_dot(A, B))
 MISFIT(misfit_add_rows, 2, 3, 1, 3, (void)add(A, B))
 MISFIT(misfit_add_cols, 2, 3, 2, 2, (void)add(A, B))
 MISFIT(misfit_subtract_rows, 2, 3, 3, 3, (void)subtract(A, B))
@@ -823,6 +890,10 @@ MISFIT(misfit_size, 2, 3, 1, 1, (void)beside(B, SIZE_MAX / 2, 3))
 MISFIT(misfit_bytes, 2, 3, 1, 1, (void)beside(B, SIZE_MAX / 4, 1))
 MIXED(mixed_product, 2, 2, 2, 2, (void)product(A, B, EVERYWHERE))
 MIXED(mixed_product_nt, 2, 2, 2, 2, (void)product_nt(A, B, EVERYWHERE))
+MIXED(mixed_product_tn, 2, 2, 2, 2, (void)product_tn(A, B, EVERYWHERE))
+MIXED(mixed_hadamard, 2, 2, 2, 2, (void)hadamard(A, B))
+MIXED(mixed_shift, 2, 2, 2, 1, (void)row_shift(A, B))
+MIXED(mixed_dot, 2, 2, 2, 2, (void)row_dot(A, B))
 MIXED(mixed_add, 2, 2, 2, 2, (void)add(A, B))
 MIXED(mixed_subtract, 2, 2, 2, 2, (void)subtract(A, B))
 MIXED(mixed_scaled, 1, 1, 2, 2, (void)scaled(A, B))
@@ -847,6 +918,17 @@ static void what_does_not_fit_stops_with_the_functions_name(void **unused)
     } bugs[] = {
         {misfit_product, "bug in product: shapes 2 x 3 and 2 x 3 do not fit"},
         {misfit_product_nt, "bug in product_nt: shapes 2 x 3 and 3 x 2 do not fit"},
+        {misfit_product_tn, "bug in product_tn: shapes 2 x 3 and 3 x 2 do not fit"},
+        {misfit_hadamard_rows, "bug in hadamard: shapes 2 x 3 and 3 x 3 do not fit"},
+        {misfit_hadamard_cols, "bug in hadamard: shapes 2 x 3 and 2 x 2 do not fit"},
+        {misfit_shift_rows, "bug in row_shift: shapes 2 x 3 and 3 x 1 do not fit"},
+        {misfit_shift_cols, "bug in row_shift: shapes 2 x 3 and 2 x 3 do not fit"},
+        {misfit_dot_rows, "bug in row_dot: shapes 2 x 3 and 3 x 3 do not fit"},
+        {misfit_dot_cols, "bug in row_dot: shapes 2 x 3 and 2 x 2 do not fit"},
+        {mixed_product_tn, "bug in product_tn: matrices of two number systems"},
+        {mixed_hadamard, "bug in hadamard: matrices of two number systems"},
+        {mixed_shift, "bug in row_shift: matrices of two number systems"},
+        {mixed_dot, "bug in row_dot: matrices of two number systems"},
         {misfit_add_rows, "bug in add: shapes 2 x 3 and 1 x 3 do not fit"},
         {misfit_add_cols, "bug in add: shapes 2 x 3 and 2 x 2 do not fit"},
         {misfit_subtract_rows, "bug in subtract: shapes 2 x 3 and 3 x 3 do not fit"},
@@ -898,6 +980,7 @@ int main(void)
         cmocka_unit_test(a_shift_of_a_row_changes_no_weight),
         cmocka_unit_test(a_view_shares_entries_and_band),
         cmocka_unit_test(an_operation_on_a_view_is_the_operation_on_its_copy),
+        cmocka_unit_test(a_stage_leaves_its_operand_alone),
         cmocka_unit_test(assign_writes_through_a_view_and_nowhere_else),
         cmocka_unit_test(matrix_from_reads_row_by_row),
         cmocka_unit_test(a_scope_frees_what_was_made_in_it),

@@ -62,7 +62,9 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
     *report = (CheckReport){.judgement = RIGHT};
     for (size_t a = 0; a < ANSWERS; a++)
         begin_tensor(&report->tensor[a], d, a);
-    Progress *progress = progress_begin(what, "head", heads);
+    char name[80];
+    failure_quote_path(name, sizeof name, what);
+    Progress *progress = progress_begin(name, "head", heads);
     /* heads are independent; a lone head leaves the threads to its rows and runs */
 #pragma omp parallel for schedule(dynamic, 1) if (heads > 1)
     for (size_t head = 0; head < heads; head++) {

@@ -157,7 +157,9 @@ static bool solve_file(const Options *o, Failure *f)
         size_t n = heads * d.length * answer_columns(a, d.dim);
         out[a] = (Output){room(n), room(n), room(n), room(n)};
     }
-    Progress *progress = progress_begin(o->file, "head", heads);
+    char name[80];
+    failure_quote_path(name, sizeof name, o->file);
+    Progress *progress = progress_begin(name, "head", heads);
 #pragma omp parallel for schedule(dynamic, 1) if (heads > 1)
     for (size_t head = 0; head < heads; head++) {
         solve_head(&d, head, out, &ties);

@@ -24,6 +24,7 @@ Score score_element(const Truth *t, size_t k, double sigma, double bound, double
 {
     Score s = {.defined = t->certificate[k] != UNDEFINED, .judged = true};
     s.judged = s.defined && isfinite(sigma);
+    s.structural = sigma == 0;
     if (!s.judged)
         return s;
     if (isinf(t->value[k]) || !isfinite(answered)) {
@@ -51,6 +52,7 @@ void verdict_add(Verdict *v, size_t index, Score s, double answered)
     if (!s.judged)
         return;
     v->judged++;
+    v->structural += s.structural;
     v->not_finite += isinf(s.error) && !isfinite(answered);
     v->past_bound += s.of_bound > 1;
     v->most_of_bound = fmax(v->most_of_bound, s.of_bound);
@@ -63,7 +65,9 @@ void verdict_add(Verdict *v, size_t index, Score s, double answered)
 void verdict_end(Verdict *v)
 {
     double z = v->worst_score.z;
-    bool all_seen = v->judged > 0 && v->judged + v->undefined == v->elements;
+    /* zeros that stand in every problem say nothing of one without other truths */
+    bool told = v->undefined == 0 || v->judged > v->structural;
+    bool all_seen = v->judged > 0 && told && v->judged + v->undefined == v->elements;
     if (v->not_finite || v->past_bound || z > v->thresholds.wrong)
         v->judgement = WRONG;
     else

@@ -33,6 +33,7 @@ typedef struct Score {
     double of_bound;        /* error / bound, 0 / 0 = 0 */
     bool defined;           /* the truth is a number */
     bool judged;            /* and it has a finite sigma */
+    bool structural;        /* sigma is 0: only the truth itself will do */
 } Score;
 
 /* Element k of a truth against what a kernel answered. */
@@ -42,7 +43,7 @@ Score score_element(const Truth *, size_t k, double sigma, double bound, double 
 typedef struct Verdict {
     Judgement judgement;
     Thresholds thresholds;
-    size_t elements, judged, undefined, not_finite, past_bound;
+    size_t elements, judged, undefined, structural, not_finite, past_bound;
     size_t worst;           /* index of the largest z (ties: the first) over the whole tensor */
     Score worst_score;
     double most_of_bound;

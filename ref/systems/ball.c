@@ -79,16 +79,20 @@ static void shift(System *in, void *z, const void *x, const void *c, size_t n)
 
 static void divide(System *in, void *z, const void *x, const void *c, size_t n)
 {
+    arb_t inverse;
+    arb_init(inverse);
+    arb_inv(inverse, c, bits(in));
     for (size_t k = 0; k < n; k++)
-        arb_div((arb_ptr)z + k, (arb_srcptr)x + k, c, bits(in));
+        arb_mul((arb_ptr)z + k, (arb_srcptr)x + k, inverse, bits(in));
+    arb_clear(inverse);
 }
 
-static void sigmoid(arb_t y, const arb_t x, slong prec)
+/* 1 + exp(-x) */
+static void denominator(arb_t y, const arb_t x, slong prec)
 {
     arb_neg(y, x);
     arb_exp(y, y, prec);
     arb_add_ui(y, y, 1, prec);
-    arb_inv(y, y, prec);
 }
 
 static void map_run(System *in, Function function, void *y, const void *x, size_t n)
@@ -102,11 +106,12 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
         arb_srcptr a = (arb_srcptr)x + k;
         switch (function) {
         case SIGMOID:
-            sigmoid(v, a, prec);
+            denominator(rest, a, prec);
+            arb_inv(v, rest, prec);
             break;
         case SILU:
-            sigmoid(gate, a, prec);
-            arb_mul(v, a, gate, prec);
+            denominator(rest, a, prec);
+            arb_div(v, a, rest, prec);
             break;
         case EXP:
             arb_exp(v, a, prec);
@@ -115,7 +120,8 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
             arb_log(v, a, prec);
             break;
         case SILU_SLOPE:        /* gate (1 + x (1 - gate)) */
-            sigmoid(gate, a, prec);
+            denominator(rest, a, prec);
+            arb_inv(gate, rest, prec);
             arb_sub_ui(rest, gate, 1, prec);
             arb_neg(rest, rest);
             arb_mul(rest, rest, a, prec);

@@ -18,14 +18,22 @@ typedef struct BoundedSystem {
     Arithmetic arithmetic;
     double u;               /* unit roundoff of accumulation */
     double tiny;            /* smallest normal number: kernels may flush what lies below to 0 */
+    double largest;         /* largest finite number of accumulation */
 } BoundedSystem;
 
 static BoundedSystem *self(System *in) { return (BoundedSystem *)in; }
 
+/* Where a number of at most this size, off by at most `error`, may overflow, no bound holds; nor where
+ * the error is unknown (infinity times 0). */
+static double held(const BoundedSystem *s, double size, double error)
+{
+    return size + error <= s->largest || isnan(size) ? error : INFINITY;
+}
+
 /* B1: a rounding of a result that is already off by `error`. */
 static double rounded(const BoundedSystem *s, double size, double error)
 {
-    return error + s->u * (size + error) + s->tiny;
+    return held(s, size, error + s->u * (size + error) + s->tiny);
 }
 
 /* gamma_n = n u / (1 - n u): n roundings in a row (Higham, lemma 3.1). */
@@ -143,7 +151,7 @@ static double spread(Function f, double x, double e)
         return inside ? fmax(ends, silu(x) - minimum) : ends;
     }
     case EXP:
-        return exp(x) * expm1(e);
+        return exp(x + e) * -expm1(-e);     /* not exp(x) expm1(e): exp(x) may underflow */
     case LOG:
         return e < x ? -log1p(-e / x) : INFINITY;
     case SILU_SLOPE: {  /* |SiLU''(y)| <= min(1/2, exp(-|y|) (2 + |y|)); SiLU' itself spans 1.2 */
@@ -151,7 +159,7 @@ static double spread(Function f, double x, double e)
         return fmin(e * fmin(0.5, exp(-least) * (2 + least)), 1.2);
     }
     case GATE_SLOPE:    /* (g + e)(1 - g - e) - g (1 - g) = e (1 - 2g) - e^2 */
-        return e * fabs(1 - 2 * x) + e * e;
+        return e * (fabs(1 - 2 * x) + e);
     }
     return INFINITY;
 }
@@ -218,9 +226,11 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
         double value = value_of(f, a.x);
         double moved = spread(f, a.x, a.error);
         double about = terms_of(f, a.x, value) + moved;
-        ((Bounded *)y)[k] = (Bounded){value, fabs(value),
-                                      moved + function_roundoff(f, fabs(a.x) + a.error) * s->u * about +
-                                          s->tiny};
+        double farthest = fabs(a.x) + a.error;
+        /* Where exp(-x) overflows a gate of up to tiny becomes 0, and x times it. */
+        double lost = s->tiny * (f == SILU || f == SILU_SLOPE ? 1 + farthest : 1);
+        double error = moved + function_roundoff(f, farthest) * s->u * about + lost;
+        ((Bounded *)y)[k] = (Bounded){value, fabs(value), held(s, fabs(value), error)};
     }
 }
 
@@ -236,7 +246,7 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
         error += product_error(a, b);
     }
     error += gamma_of(s, (double)n) * (size + error) + (double)n * s->tiny;
-    *(Bounded *)z = (Bounded){value, size, error};
+    *(Bounded *)z = (Bounded){value, size, held(s, size, error)};
 }
 
 static void sum(System *in, void *z, const void *x, size_t n)
@@ -249,7 +259,8 @@ static void sum(System *in, void *z, const void *x, size_t n)
         size += a->size;
         error += a->error;
     }
-    *(Bounded *)z = (Bounded){value, size, error + gamma_of(s, (double)n) * (size + error)};
+    error += gamma_of(s, (double)n) * (size + error);
+    *(Bounded *)z = (Bounded){value, size, held(s, size, error)};
 }
 
 static void reference(System *in, void *m, const void *x, size_t n)
@@ -310,5 +321,6 @@ System *bounded_system(const Arithmetic *arithmetic)
     s->arithmetic = *arithmetic;
     s->u = format_roundoff(arithmetic->accumulate);
     s->tiny = ldexp(1, arithmetic->accumulate->emin);
+    s->largest = format_largest(arithmetic->accumulate);
     return &s->base;
 }

@@ -5,7 +5,8 @@
  * The forms of CASTLE are identities of algebra: they hold in any commutative ring, for any gate,
  * and (7) in any field, for any function in the place of exp. Here two forms agree bit for bit or
  * they are different formulas. sigmoid and exp are fixed functions without any structure that an
- * error could hide in: a keyed 64-bit mixer, reduced to the field. log is the identity, so `lse` is
+ * error could hide in: a keyed 64-bit mixer, reduced to the field; but exp(0) = 1, as an online softmax
+ * needs it (its reference point is always 0 here, so that it rescales by exp(0 - 0)). log is the identity, so `lse` is
  * the denominator of (7).
  *
  * By the lemma of Schwartz and Zippel two different polynomials of degree n agree at a uniformly
@@ -170,7 +171,7 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
             *v = times(a, function(in, 1, a));
             break;
         case EXP:
-            *v = function(in, 2, a);
+            *v = a == 0 ? 1 : function(in, 2, a);
             break;
         case LOG:
             *v = a;

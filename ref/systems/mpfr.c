@@ -35,21 +35,24 @@ static void settle(const Format *f, mpfr_ptr x, int ternary)
         mpfr_subnormalize(x, ternary, MPFR_RNDN);
 }
 
+/* The significands of a matrix lie side by side in one block, at which its first entry's begins. */
 static void init(System *in, void *x, size_t n)
 {
     mpfr_ptr v = x;
-    for (size_t k = 0; k < n; k++) {
-        mpfr_init2(v + k, self(in)->bits);
-        mpfr_set_zero(v + k, 1);
-    }
+    mpfr_prec_t bits = self(in)->bits;
+    size_t bytes = mpfr_custom_get_size(bits);
+    char *significands = n ? calloc(n, bytes) : NULL;
+    if (n && !significands)
+        stop_on_bug("mpfr_system", "out of memory for %zu numbers", n);
+    for (size_t k = 0; k < n; k++)
+        mpfr_custom_init_set(v + k, MPFR_ZERO_KIND, 0, bits, significands + k * bytes);
 }
 
 static void clear(System *in, void *x, size_t n)
 {
     (void)in;
-    mpfr_ptr v = x;
-    for (size_t k = 0; k < n; k++)
-        mpfr_clear(v + k);
+    if (n)
+        free(mpfr_custom_get_significand((mpfr_ptr)x));
 }
 
 static void copy(System *in, void *y, const void *x, size_t n)
@@ -105,6 +108,7 @@ static void multiply_runs(System *in, void *z, const void *x, const void *y, siz
     mpfr_srcptr a = x, b = y;
     for (size_t k = 0; k < n; k++)
         settle(f, c + k, mpfr_mul(c + k, a + k, b + k, MPFR_RNDN));
+    format_leave();
 }
 
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
@@ -140,12 +144,12 @@ static void divide(System *in, void *z, const void *x, const void *c, size_t n)
     format_leave();
 }
 
-static void sigmoid(const Format *f, mpfr_ptr y, mpfr_srcptr x)
+/* 1 + exp(-x); `one` is 1: MPFR adds and divides two of its own numbers fastest */
+static void denominator(const Format *f, mpfr_ptr y, mpfr_srcptr x, mpfr_srcptr one)
 {
     mpfr_neg(y, x, MPFR_RNDN);
     settle(f, y, mpfr_exp(y, y, MPFR_RNDN));
-    settle(f, y, mpfr_add_ui(y, y, 1, MPFR_RNDN));
-    settle(f, y, mpfr_ui_div(y, 1, y, MPFR_RNDN));
+    settle(f, y, mpfr_add(y, y, one, MPFR_RNDN));
 }
 
 static void map_run(System *in, Function function, void *y, const void *x, size_t n)
@@ -153,15 +157,18 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
     const Format *f = enter(in);
     mpfr_ptr v = y;
     mpfr_srcptr a = x;
-    mpfr_t gate, rest;
-    mpfr_inits2(self(in)->bits, gate, rest, (mpfr_ptr)0);
+    mpfr_t gate, rest, one;
+    mpfr_inits2(self(in)->bits, gate, rest, one, (mpfr_ptr)0);
+    mpfr_set_ui(one, 1, MPFR_RNDN);
     for (size_t k = 0; k < n; k++)
         switch (function) {
         case SIGMOID:
-            sigmoid(f, v + k, a + k);
+            denominator(f, v + k, a + k, one);
+            settle(f, v + k, mpfr_div(v + k, one, v + k, MPFR_RNDN));
             break;
         case SILU:
-            sigmoid(f, gate, a + k);
+            denominator(f, rest, a + k, one);
+            settle(f, gate, mpfr_div(gate, one, rest, MPFR_RNDN));
             settle(f, v + k, mpfr_mul(v + k, a + k, gate, MPFR_RNDN));
             break;
         case EXP:
@@ -171,18 +178,19 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
             settle(f, v + k, mpfr_log(v + k, a + k, MPFR_RNDN));
             break;
         case SILU_SLOPE:        /* gate (1 + x (1 - gate)) */
-            sigmoid(f, gate, a + k);
-            settle(f, rest, mpfr_ui_sub(rest, 1, gate, MPFR_RNDN));
+            denominator(f, rest, a + k, one);
+            settle(f, gate, mpfr_div(gate, one, rest, MPFR_RNDN));
+            settle(f, rest, mpfr_sub(rest, one, gate, MPFR_RNDN));
             settle(f, rest, mpfr_mul(rest, rest, a + k, MPFR_RNDN));
-            settle(f, rest, mpfr_add_ui(rest, rest, 1, MPFR_RNDN));
+            settle(f, rest, mpfr_add(rest, rest, one, MPFR_RNDN));
             settle(f, v + k, mpfr_mul(v + k, gate, rest, MPFR_RNDN));
             break;
         case GATE_SLOPE:
-            settle(f, rest, mpfr_ui_sub(rest, 1, a + k, MPFR_RNDN));
+            settle(f, rest, mpfr_sub(rest, one, a + k, MPFR_RNDN));
             settle(f, v + k, mpfr_mul(v + k, a + k, rest, MPFR_RNDN));
             break;
         }
-    mpfr_clears(gate, rest, (mpfr_ptr)0);
+    mpfr_clears(gate, rest, one, (mpfr_ptr)0);
     format_leave();
 }
 
@@ -205,7 +213,9 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
     mpfr_t term;
     mpfr_init2(term, self(in)->bits);
     mpfr_set_zero(c, 1);
-    for (size_t k = 0; k < n; k++) {
+    if (n > 0)      /* 0 + x is x */
+        settle(f, c, mpfr_mul(c, a, b, MPFR_RNDN));
+    for (size_t k = 1; k < n; k++) {
         settle(f, term, mpfr_mul(term, a + k * dx, b + k * dy, MPFR_RNDN));
         settle(f, c, mpfr_add(c, c, term, MPFR_RNDN));
     }

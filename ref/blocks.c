@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "blocks.h"
+
+#include "system.h"
+
+Blocks blocks_of(const Head *h, size_t size, const char *function)
+{
+    head_must_be_sound(h, function);
+    if (!size || size > h->QC.rows)
+        stop_on_bug(function, "block size %zu for %zu tokens", size, h->QC.rows);
+    return (Blocks){h, size, (h->QC.rows + size - 1) / size};
+}
+
+size_t block_start(const Blocks *b, size_t i) { return i * b->size; }
+
+Matrix block(const Blocks *b, Matrix A, size_t i)
+{
+    size_t start = block_start(b, i), left = A.rows - start;
+    return rows(A, start, left < b->size ? left : b->size);
+}
+
+static Band allowed_in(const Blocks *b, size_t j, size_t e)
+{
+    return seen_from(lookahead(b->head->window), block_start(b, j), block_start(b, e));
+}
+
+bool block_allowed(const Blocks *b, size_t j, size_t e)
+{
+    return band_meets(allowed_in(b, j, e), block(b, b->head->QU, j).rows,
+                      block(b, b->head->KU, e).rows);
+}
+
+Matrix block_gates(const Blocks *b, size_t j, size_t e)
+{
+    const Head *h = b->head;
+    return map(SIGMOID, scaled(h->scale, product_nt(block(b, h->QU, j), block(b, h->KU, e),
+                                                    allowed_in(b, j, e))));
+}
+
+Matrix block_T1(const Blocks *b, size_t i)
+{
+    const Head *h = b->head;
+    return scaled(h->scale, product_nt(block(b, h->QC, i), block(b, h->VU, i), CAUSAL));
+}
+
+Matrix block_SU(const Blocks *b, size_t i, size_t j, Matrix Dj, Matrix T1, Matrix G)
+{
+    const Head *h = b->head;
+    Matrix diagonal = product_nt(T1, G, EVERYWHERE);
+    if (i == j)
+        return diagonal;
+    return add(scaled(h->scale, product_nt(block(b, h->QC, i), Dj, EVERYWHERE)), diagonal);
+}
+
+Matrix block_scores(const Blocks *b, size_t i, size_t j, Matrix SU)
+{
+    const Head *h = b->head;
+    Band causal = seen_from(CAUSAL, block_start(b, i), block_start(b, j));
+    Matrix SC = scaled(h->scale, product_nt(block(b, h->QC, i), block(b, h->KC, j), causal));
+    return subtract(SC, map(SILU, SU));
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Theorem 2: the blockwise forms, forward and backward, are the dense ones, in the field and in balls. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "backward_blockwise.h"
+#include "ball.h"
+#include "blockwise.h"
+#include "parallel.h"
+#include "random_problem.h"
+
+#include <string.h>
+
+static Head field_head(System *in, size_t L, size_t d, size_t window, uint64_t seed, Matrix *dO)
+{
+    Head h = {.window = window};
+    Matrix *inputs[] = {&h.QU, &h.KU, &h.VU, &h.QC, &h.KC, &h.VC, dO};
+    for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++)
+        *inputs[k] = field_random_matrix(in, L, d, &seed);
+    h.scale = field_random_matrix(in, 1, 1, &seed);
+    return h;
+}
+
+typedef struct Shape {
+    size_t L, d, window, block;
+} Shape;
+
+static void must_equal(const char *what, Shape s, Matrix A, Matrix B)
+{
+    for (size_t i = 0; i < A.rows; i++)
+        for (size_t j = 0; j < A.cols; j++) {
+            bool same = A.in->op->get ? arb_overlaps(ball_at(A, i, j), ball_at(B, i, j))
+                                      : memcmp(entry(A, i, j), entry(B, i, j), A.in->op->bytes) == 0;
+            if (!same) {
+                print_error("%s differs at (%zu, %zu), L %zu d %zu W %zd B %zu in %s\n", what, i, j,
+                            s.L, s.d, (ptrdiff_t)s.window, s.block, A.in->op->name);
+                fail();
+            }
+        }
+}
+
+/* Forward answers, D, and the gradients by both ways of taking D back. */
+static void must_be_dense(const Head *h, Matrix dO, Shape s)
+{
+    System *in = h->QC.in;
+    Answers dense = answers_for(h), blocks = answers_for(h);
+    Matrix D = matrix(in, s.L, s.d);
+    parallel(h, &dense);
+    blockwise(h, s.block, &blocks, D);
+    must_equal("O", s, dense.O, blocks.O);
+    must_equal("lse", s, dense.lse, blocks.lse);
+    must_equal("SU", s, dense.SU, blocks.SU);
+
+    /* D is U^{(N-1)B}: the lookahead keys of the tokens before the last block */
+    size_t before = (s.L - 1) / s.block * s.block;
+    if (before) {
+        Head seen = *h;
+        Matrix *inputs[] = {&seen.QU, &seen.KU, &seen.VU, &seen.QC, &seen.KC, &seen.VC};
+        for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++)
+            *inputs[k] = rows(*inputs[k], 0, before);
+        Answers earlier = answers_for(&seen);
+        parallel(&seen, &earlier);
+        must_equal("D", s, earlier.U, rows(D, 0, before));
+    }
+
+    Gradients g = gradients_for(h), b = gradients_for(h);
+    backward(h, dO, &g);
+    const Matrix expected[] = {g.dQU, g.dKU, g.dVU, g.dQC, g.dKC, g.dVC};
+    const Matrix found[] = {b.dQU, b.dKU, b.dVU, b.dQC, b.dKC, b.dVC};
+    static const char *const names[] = {"dQU", "dKU", "dVU", "dQC", "dKC", "dVC"};
+    for (TakeBack how = BY_SUBTRACTION; how <= BY_RECOMPUTATION; how++) {
+        backward_blockwise(h, s.block, &blocks, D, dO, how, &b);
+        for (size_t k = 0; k < 6; k++)
+            must_equal(names[k], s, expected[k], found[k]);
+    }
+}
+
+static void blockwise_is_dense_for_every_small_shape(void **state)
+{
+    (void)state;
+    for (size_t L = 1; L <= 9; L++)
+        for (size_t B = 1; B <= L; B++)
+            for (size_t W = 0; W <= L + 1; W++) {
+                System *in = field_system(5);
+                Shape s = {L, 2, W <= L ? W : NO_WINDOW, B};
+                Matrix dO;
+                Head h = field_head(in, L, s.d, s.window, 1000 * L + 100 * B + W, &dO);
+                must_be_dense(&h, dO, s);
+                system_free(in);
+            }
+}
+
+static void blockwise_is_dense_for_ragged_shapes_and_windows_at_block_edges(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {13, 17, 22, 29}, blocks[] = {4, 5, 8};
+    for (size_t l = 0; l < 4; l++)
+        for (size_t k = 0; k < 3; k++) {
+            size_t B = blocks[k];
+            const size_t windows[] = {NO_WINDOW, 0, 1, B - 1, B, B + 1, 2 * B + 1};
+            for (size_t w = 0; w < 7; w++) {
+                System *in = field_system(6);
+                Shape s = {lengths[l], 3, windows[w], B};
+                Matrix dO;
+                Head h = field_head(in, s.L, s.d, s.window, 31 * l + 7 * k + w, &dO);
+                must_be_dense(&h, dO, s);
+                system_free(in);
+            }
+        }
+}
+
+static void blockwise_is_dense_in_balls(void **state)
+{
+    (void)state;
+    for (Family f = 0; f < FAMILIES; f++)
+        for (size_t B = 1; B <= 11; B += 3) {
+            RandomProblem r = random_problem(f, 11, 4, f == DRIFT ? 4 : NO_WINDOW, &BINARY32, f);
+            RandomProblem c = random_problem(PLAIN, 11, 4, NO_WINDOW, &BINARY32, 99);
+            System *in = ball_system(256);
+            Head h = problem_head(&r.problem, in);
+            Matrix dO = matrix_from(in, 11, 4, c.numbers);
+            must_be_dense(&h, dO, (Shape){11, 4, r.problem.window, B});
+            system_free(in);
+            random_problem_free(&r);
+            random_problem_free(&c);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blockwise_is_dense_for_every_small_shape),
+        cmocka_unit_test(blockwise_is_dense_for_ragged_shapes_and_windows_at_block_edges),
+        cmocka_unit_test(blockwise_is_dense_in_balls),
+    };
+    return cmocka_run_group_tests_name("blockwise", tests, NULL, NULL);
+}
