@@ -122,10 +122,10 @@ BallAgreement agree_in_balls(const Problem *p, long bits)
     Answers a[FORMS];
     run_forms(&head, a);
     for (size_t f = PARALLEL; f < FORMS; f++)
-        for (size_t k = 0; k < ANSWERS; k++)
+        for (size_t k = 0; k < FORWARD_ANSWERS; k++)
             count_disjoint(&r, answer_matrix(&a[SEQUENTIAL], k), answer_matrix(&a[f], k));
     count_disjoint(&r, a[SEQUENTIAL].SU, a[PARALLEL].SU);
-    for (size_t k = 0; k < ANSWERS; k++)
+    for (size_t k = 0; k < FORWARD_ANSWERS; k++)
         r.log2_radius = fmax(r.log2_radius, log2_widest(answer_matrix(&a[PARALLEL], k)));
     system_free(in);
     return r;
@@ -167,7 +167,7 @@ static RoundedAgreement agree_rounded(const Problem *p, System *in, int precisio
     Answers a[FORMS];
     run_forms(&head, a);
     for (size_t f = PARALLEL; f < FORMS; f++)
-        for (size_t k = 0; k < ANSWERS; k++)
+        for (size_t k = 0; k < FORWARD_ANSWERS; k++)
             compare_rounded(&r, &bounds, k, answer_matrix(&a[SEQUENTIAL], k),
                             answer_matrix(&a[f], k));
     rounding_bounds_end(&bounds);

@@ -84,7 +84,10 @@ double arithmetic_site_roundoff(const Arithmetic *a, Stage s)
     return a->site[s]->precision < a->accumulate->precision ? format_roundoff(a->site[s]) : 0;
 }
 
-static const Stage operands[] = {STAGE_INPUT, STAGE_T1, STAGE_G, STAGE_P};
+static const Stage operands[] = {STAGE_INPUT, STAGE_T1, STAGE_G, STAGE_P,
+                                 STAGE_DS, STAGE_DSU, STAGE_DT1, STAGE_DZ};
+static const Stage stored[] = {STAGE_O, STAGE_U, STAGE_DQU, STAGE_DKU, STAGE_DVU,
+                               STAGE_DQC, STAGE_DKC, STAGE_DVC};
 
 static void set_operands(Arithmetic *a, const Format *f)
 {
@@ -102,7 +105,8 @@ static bool set_preset(Arithmetic *a, const char *name)
         a->site[s] = a->accumulate;
     set_operands(a, f);
     if (f == &BFLOAT16 || f == &BINARY16)
-        a->site[STAGE_O] = a->site[STAGE_U] = f;
+        for (size_t k = 0; k < sizeof stored / sizeof *stored; k++)
+            a->site[stored[k]] = f;
     return true;
 }
 
@@ -149,7 +153,7 @@ bool arithmetic_parse(Arithmetic *a, const char *text, char *why, size_t why_siz
         if (!f || !set_key(a, item, f)) {
             snprintf(why, why_size, "unknown item \"%.40s\" in arithmetic \"%.80s\": expected "
                      "key=format, with a key of accumulate operands inputs scale sc t1 g su p cache o "
-                     "lse u", item, text);
+                     "lse u dp ds dsu dt1 dg dz dqu dku dvu dqc dkc dvc", item, text);
             return false;
         }
     }

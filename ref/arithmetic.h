@@ -44,8 +44,9 @@ typedef struct Arithmetic {
 
 /* Reads "PRESET" or "PRESET,key=format,...". Presets: float64, float32, tf32, bfloat16, float16 (the
  * last three: operands of products in that format, accumulation and lse in float32, answers in the
- * preset's type, tf32's in float32). Keys: accumulate inputs scale sc t1 g su p cache o lse u, and
- * `operands` for inputs, t1, g and p together. On failure returns false and says why in `why`. */
+ * preset's type, tf32's in float32). Keys: accumulate, the names of the stages (stage_name), and
+ * `operands` for inputs, t1, g, p, ds, dsu, dt1 and dz together. On failure returns false and says why
+ * in `why`. */
 bool arithmetic_parse(Arithmetic *a, const char *text, char *why, size_t why_size);
 
 /* The site's unit roundoff if it rounds at all, else 0. A computed quantity is in the accumulators'

@@ -34,7 +34,7 @@ RandomProblem random_problem(Family family, size_t length, size_t dim, size_t wi
 {
     size_t n = length * dim;
     RandomProblem r = {.problem = {.length = length, .dim = dim, .window = window},
-                       .numbers = malloc(INPUTS * n * sizeof(double))};
+                       .numbers = malloc((INPUTS + 1) * n * sizeof(double))};
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(rng, seed);
     for (size_t k = 0; k < INPUTS; k++) {
@@ -42,8 +42,15 @@ RandomProblem random_problem(Family family, size_t length, size_t dim, size_t wi
         for (size_t i = 0; i < n; i++)
             r.numbers[k * n + i] = format_round_double(draw(rng, family, k), format);
     }
+    for (size_t i = 0; i < n; i++)
+        r.numbers[INPUTS * n + i] = format_round_double(gsl_ran_gaussian(rng, 1), format);
     gsl_rng_free(rng);
     return r;
+}
+
+void with_cotangent(RandomProblem *r)
+{
+    r->problem.cotangent = r->numbers + INPUTS * r->problem.length * r->problem.dim;
 }
 
 void random_problem_free(RandomProblem *r)

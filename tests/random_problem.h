@@ -17,11 +17,13 @@ const char *family_name(Family);
 
 typedef struct RandomProblem {
     Problem problem;
-    double *numbers;        /* all six inputs */
+    double *numbers;        /* all six inputs, then dO */
 } RandomProblem;
 
+/* Without a cotangent; with_cotangent() gives it its own, N(0, 1). */
 RandomProblem random_problem(Family, size_t length, size_t dim, size_t window, const Format *,
                              unsigned long seed);
+void with_cotangent(RandomProblem *);
 void random_problem_free(RandomProblem *);
 
 /* Repetitions: `usual`, or 20 times as many with CASTLE_TEST_LONG set, a tenth with _SHORT. */

@@ -222,9 +222,27 @@ static void every_stage_has_a_name(void **unused)
     }
 }
 
+static bool is_one_of(Stage s, const Stage *list, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (list[k] == s)
+            return true;
+    return false;
+}
+
 static bool is_operand(Stage s)
 {
-    return s == STAGE_INPUT || s == STAGE_T1 || s == STAGE_G || s == STAGE_P;
+    const Stage operands[] = {STAGE_INPUT, STAGE_T1, STAGE_G, STAGE_P, STAGE_DS, STAGE_DSU, STAGE_DT1,
+                              STAGE_DZ};
+    return is_one_of(s, operands, sizeof operands / sizeof *operands);
+}
+
+/* Answers but lse, which stays in float32. */
+static bool is_answer(Stage s)
+{
+    const Stage answers[] = {STAGE_O, STAGE_U, STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC, STAGE_DKC,
+                             STAGE_DVC};
+    return is_one_of(s, answers, sizeof answers / sizeof *answers);
 }
 
 /* The header's table. */
@@ -234,7 +252,7 @@ static const Format *preset_site(const Format *preset, Stage s)
         return &BINARY64;
     if (is_operand(s))
         return preset;
-    if ((s == STAGE_O || s == STAGE_U) && (preset == &BFLOAT16 || preset == &BINARY16))
+    if (is_answer(s) && (preset == &BFLOAT16 || preset == &BINARY16))
         return preset;
     return &BINARY32;
 }

@@ -221,15 +221,16 @@ static void functions_are_within_their_bounds_where_exp_overflows(void **unused)
         Arithmetic a = arithmetic(declarations[d]);
         Trio t = trio(&a);
         Looseness loose = {0};
-        enum { POINTS = 400 };
+        enum { POINTS = 400, COLS = 8 };     /* short rows: gamma_4n of rule B5 stays finite */
         double v[POINTS], edge = (double)a.accumulate->emax * 0.69314718055994531;
         for (size_t k = 0; k < POINTS; k++)
             v[k] = format_round_double(1.1 * edge * (2 * (double)k / (POINTS - 1) - 1), a.accumulate);
-        Matrix P = matrix_from(t.played, 1, POINTS, v), E = matrix_from(t.exact, 1, POINTS, v);
-        Matrix B = matrix_from(t.bounded, 1, POINTS, v);
+        Matrix P = matrix_from(t.played, POINTS / COLS, COLS, v);
+        Matrix E = matrix_from(t.exact, POINTS / COLS, COLS, v);
+        Matrix B = matrix_from(t.bounded, POINTS / COLS, COLS, v);
         const Function functions[] = {SIGMOID, SILU, EXP, SILU_SLOPE};
         for (size_t f = 0; f < 4; f++)
-            compare((Case){declarations[d], 0, (long)f, 1, POINTS}, map(functions[f], P),
+            compare((Case){declarations[d], 0, (long)f, POINTS / COLS, COLS}, map(functions[f], P),
                     map(functions[f], E), map(functions[f], B), &loose);
         assert_true(loose.infinite > 0 && loose.infinite < POINTS);     /* exp(x) itself */
         trio_free(t);
@@ -409,8 +410,8 @@ static void an_overflow_has_no_finite_bound(void **unused)
 static void hopeless_scores_have_infinite_bounds(void **unused)
 {
     (void)unused;
-    const double distances[] = {0, 1, 100, 700, 800, 1e4, 1e30};
-    const double errors[] = {0, 1e-9, 1, 50, 700, 720, 1e4, 1e30, INFINITY};
+    const double distances[] = {0, 1, 100, 700, 790, 800, 1e4, 1e30};
+    const double errors[] = {0, 1e-9, 1, 50, 700, 705, 720, 1e4, 1e30, INFINITY};
     Arithmetic a = arithmetic("float32");
     System *in = bounded_system(&a);
     mpfr_t x, y;

@@ -12,7 +12,6 @@
 #include "judge.h"
 #include "kernel.h"
 #include "decode.h"
-#include "parallel.h"
 #include "random_problem.h"
 #include "systems.h"
 
@@ -27,16 +26,20 @@ typedef struct Case {
     Oracle *oracle;
     double *answered[ANSWERS];
     Score *scores[ANSWERS];
+    size_t answers;
     char what[120];
 } Case;
 
 static Case case_begin(Family family, size_t L, size_t d, size_t window, const char *arithmetic,
-                       unsigned long seed)
+                       unsigned long seed, bool gradients)
 {
     Case c = {0};
     char why[200];
     assert_true(arithmetic_parse(&c.arithmetic, arithmetic, why, sizeof why));
     c.random = random_problem(family, L, d, window, c.arithmetic.site[STAGE_INPUT], seed);
+    if (gradients)
+        with_cotangent(&c.random);
+    c.answers = problem_answers(&c.random.problem);
     c.oracle = oracle(&c.random.problem, false, false);
     for (size_t a = 0; a < ANSWERS; a++) {
         size_t n = L * answer_columns(a, d);
@@ -72,7 +75,7 @@ static void judge(Case *c, Verdict v[ANSWERS])
 {
     score_problem(&c->random.problem, &c->arithmetic, c->oracle,
                   (const double *const *)c->answered, c->scores);
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (size_t a = 0; a < c->answers; a++)
         v[a] = gather(c, a);
 }
 
@@ -93,12 +96,13 @@ static void right_kernel_is_right_in_every_family_and_window(void **state)
     static const size_t windows[] = {NO_WINDOW, 0, 1, 7, 16, 17, 33, 40};
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (Family family = 0; family < FAMILIES; family++) {
-            Case c = case_begin(family, 40, 8, windows[w], "float32", 100 * w + family);
+            Case c = case_begin(family, 40, 8, windows[w], "float32", 100 * w + family,
+                                false);
             Verdict v[ANSWERS];
             kernel(&c.random.problem, NO_FAULT, c.answered[ANSWER_O], c.answered[ANSWER_LSE],
                    c.answered[ANSWER_U]);
             judge(&c, v);
-            for (size_t a = 0; a < ANSWERS; a++)
+            for (size_t a = 0; a < c.answers; a++)
                 if (v[a].judgement != RIGHT) {
                     show(&c, a, &v[a]);
                     fail();
@@ -107,17 +111,25 @@ static void right_kernel_is_right_in_every_family_and_window(void **state)
         }
 }
 
-/* A run of the declared arithmetic itself, every rounding played by MPFR. */
-static void play(Case *c, void form(const Head *, Answers *))
+/* A run of the declared arithmetic itself, every rounding played by MPFR: Theorem 1's form with its
+ * gradients, or decoding. */
+static void play(Case *c, bool decoding)
 {
     System *in = played_system(&c->arithmetic);
-    Head head = problem_head(&c->random.problem, in);
-    Answers answers = answers_for(&head);
-    form(&head, &answers);
+    Solution s = {0};
+    if (decoding) {
+        Head head = problem_head(&c->random.problem, in);
+        Answers answers = answers_for(&head);
+        decode(&head, &answers);
+        for (size_t a = 0; a < FORWARD_ANSWERS; a++)
+            s.of[a] = answer_matrix(&answers, a);
+    } else {
+        s = solve(&c->random.problem, in);
+    }
     mpfr_t x;
     mpfr_init2(x, 53);
-    for (size_t a = 0; a < ANSWERS; a++) {
-        Matrix M = answer_matrix(&answers, a);
+    for (size_t a = 0; a < c->answers; a++) {
+        Matrix M = s.of[a];
         for (size_t k = 0; k < M.rows * M.cols; k++) {
             in->op->get(in, x, entry(M, k / M.cols, k % M.cols));
             c->answered[a][k] = mpfr_get_d(x, MPFR_RNDN);
@@ -130,15 +142,16 @@ static void play(Case *c, void form(const Head *, Answers *))
 static void seeded_right_runs(const char *arithmetic, size_t runs)
 {
     static const size_t lengths[] = {1, 2, 3, 9, 24, 33}, dims[] = {1, 4, 8};
-    size_t counts[3] = {0};
+    size_t counts[3] = {0}, verdicts = 0;
     double most = 0;
     for (size_t r = 0; r < runs; r++) {
         Case c = case_begin(r % FAMILIES, lengths[r % 6], dims[r % 3],
-                            r % 5 ? NO_WINDOW : r % 11, arithmetic, 1000 + r);
+                            r % 5 ? NO_WINDOW : r % 11, arithmetic, 1000 + r, r % 2);
         Verdict v[ANSWERS];
-        play(&c, r % 2 ? parallel : decode);
+        play(&c, r % 2 == 0);
         judge(&c, v);
-        for (size_t a = 0; a < ANSWERS; a++) {
+        verdicts += c.answers;
+        for (size_t a = 0; a < c.answers; a++) {
             counts[v[a].judgement]++;
             most = fmax(most, v[a].worst_score.z);
             if (v[a].judgement != RIGHT)
@@ -151,7 +164,7 @@ static void seeded_right_runs(const char *arithmetic, size_t runs)
     assert_int_equal(counts[WRONG], 0);
     /* a suspect verdict is to be met once in 1 / CHANCE_SUSPECT tensors at most: no more than
      * a Poisson variable of that mean reaches with probability 1e-6 */
-    double mean = CHANCE_SUSPECT * (double)(runs * ANSWERS);
+    double mean = CHANCE_SUSPECT * (double)verdicts;
     assert_true((double)counts[SUSPECT] <= mean + 6 + 5 * sqrt(mean));
 }
 
@@ -185,11 +198,12 @@ static void no_right_run_passes_the_bound(void **state)
     (void)state;
     static const char *const names[] = {"float32", "tf32", "bfloat16", "float16"};
     for (size_t r = 0; r < repetitions(80); r++) {
-        Case c = case_begin(r % FAMILIES, 1 + r % 17, 1 + r % 5, NO_WINDOW, names[r % 4], 7000 + r);
+        Case c = case_begin(r % FAMILIES, 1 + r % 17, 1 + r % 5, NO_WINDOW, names[r % 4], 7000 + r,
+                            r % 3);
         Verdict v[ANSWERS];
-        play(&c, r % 3 ? parallel : decode);
+        play(&c, r % 3 == 0);
         judge(&c, v);
-        for (size_t a = 0; a < ANSWERS; a++)
+        for (size_t a = 0; a < c.answers; a++)
             if (v[a].most_of_bound > 1) {
                 show(&c, a, &v[a]);
                 fail();
@@ -205,12 +219,12 @@ static void an_element_moved_by_20_sigma_is_noticed_everywhere(void **state)
     (void)state;
     static const char *const names[] = {"float32", "bfloat16"};
     for (size_t n = 0; n < 2; n++) {
-        Case c = case_begin(PLAIN, 33, 8, NO_WINDOW, names[n], 77);
+        Case c = case_begin(PLAIN, 33, 8, NO_WINDOW, names[n], 77, true);
         Verdict v[ANSWERS];
-        play(&c, parallel);
+        play(&c, false);
         judge(&c, v);
         Scales *s = error_scales(&c.random.problem, &c.arithmetic, c.oracle, SCALE_SEED);
-        for (size_t a = 0; a < ANSWERS; a++) {
+        for (size_t a = 0; a < c.answers; a++) {
             const Truth *t = &c.oracle->truth[a];
             for (size_t k = 0; k < t->rows * t->cols; k++) {
                 double right = c.answered[a][k], sigma = s->sigma[a][k / t->cols];
@@ -248,14 +262,14 @@ static void answers_that_are_none_are_wrong(void **state)
 {
     (void)state;
     static Substitute *const substitutes[] = {not_a_number, infinite, zero, constant, negated};
-    Case c = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 5);
+    Case c = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 5, true);
     for (size_t n = 0; n < sizeof substitutes / sizeof *substitutes; n++) {
         Verdict v[ANSWERS];
-        for (size_t a = 0; a < ANSWERS; a++)
+        for (size_t a = 0; a < c.answers; a++)
             for (size_t k = 0; k < 20 * answer_columns(a, 4); k++)
                 c.answered[a][k] = substitutes[n](&c, a, k);
         judge(&c, v);
-        for (size_t a = 0; a < ANSWERS; a++)
+        for (size_t a = 0; a < c.answers; a++)
             if (v[a].judgement != WRONG) {
                 print_error("substitute %zu\n", n);
                 show(&c, a, &v[a]);
@@ -268,11 +282,11 @@ static void answers_that_are_none_are_wrong(void **state)
 static void one_missing_number_is_wrong_wherever_it_is(void **state)
 {
     (void)state;
-    Case c = case_begin(PLAIN, 9, 2, NO_WINDOW, "bfloat16", 6);
+    Case c = case_begin(PLAIN, 9, 2, NO_WINDOW, "bfloat16", 6, true);
     Verdict v[ANSWERS];
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (size_t a = 0; a < c.answers; a++)
         for (size_t k = 0; k < 9 * answer_columns(a, 2); k++) {
-            play(&c, parallel);
+            play(&c, false);
             c.answered[a][k] = NAN;
             judge(&c, v);
             assert_int_equal(v[a].judgement, WRONG);
@@ -284,14 +298,14 @@ static void one_missing_number_is_wrong_wherever_it_is(void **state)
 static void another_problems_answers_are_wrong(void **state)
 {
     (void)state;
-    Case c = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 8);
-    Case other = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 9);
+    Case c = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 8, true);
+    Case other = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 9, true);
     Verdict v[ANSWERS];
-    play(&other, parallel);
-    for (size_t a = 0; a < ANSWERS; a++)
+    play(&other, false);
+    for (size_t a = 0; a < c.answers; a++)
         memcpy(c.answered[a], other.answered[a], 20 * answer_columns(a, 4) * sizeof(double));
     judge(&c, v);
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (size_t a = 0; a < c.answers; a++)
         assert_int_equal(v[a].judgement, WRONG);
     case_end(&c);
     case_end(&other);
@@ -300,7 +314,7 @@ static void another_problems_answers_are_wrong(void **state)
 static void without_any_truth_nothing_is_right(void **state)
 {
     (void)state;
-    Case c = case_begin(PLAIN, 6, 2, NO_WINDOW, "float32", 10);
+    Case c = case_begin(PLAIN, 6, 2, NO_WINDOW, "float32", 10, true);
     Verdict v[ANSWERS];
     for (size_t i = 0; i < 6 * 2 * INPUTS; i++)
         c.random.numbers[i] = NAN;
@@ -317,16 +331,16 @@ static void without_any_truth_nothing_is_right(void **state)
 static void fault_is_wrong(void **state)
 {
     const Fault *fault = *state;
-    Case c = case_begin(PLAIN, 40, 8, 17, "float32", 3);
+    Case c = case_begin(PLAIN, 40, 8, 17, "float32", 3, false);
     Verdict v[ANSWERS];
     kernel(&c.random.problem, *fault, c.answered[ANSWER_O], c.answered[ANSWER_LSE],
            c.answered[ANSWER_U]);
     judge(&c, v);
     size_t wrong = 0;
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (size_t a = 0; a < c.answers; a++)
         wrong += v[a].judgement == WRONG;
     if (!wrong)
-        for (size_t a = 0; a < ANSWERS; a++)
+        for (size_t a = 0; a < c.answers; a++)
             show(&c, a, &v[a]);
     case_end(&c);
     assert_true(wrong > 0);

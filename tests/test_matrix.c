@@ -215,6 +215,31 @@ static void bands_name_the_sets_of_the_paper(void **unused)
             }
 }
 
+/* A block sees the band of the whole, and has an entry in it or not. */
+static void a_block_sees_the_band_of_the_whole(void **unused)
+{
+    (void)unused;
+    enum { WHOLE = 7 };
+    Band bands[BANDS];
+    size_t count = all_bands(WHOLE / 2, WHOLE / 2 + 1, bands);
+    for (size_t b = 0; b < count; b++)
+        for (size_t row0 = 0; row0 < WHOLE; row0++)
+            for (size_t col0 = 0; col0 < WHOLE; col0++)
+                for (size_t m = 0; m + row0 <= WHOLE; m++)
+                    for (size_t n = 0; n + col0 <= WHOLE; n++) {
+                        Band seen = seen_from(bands[b], row0, col0);
+                        bool any = false;
+                        for (size_t i = 0; i < m; i++)
+                            for (size_t j = 0; j < n; j++) {
+                                bool here = allows(bands[b], row0 + i, col0 + j);
+                                assert_int_equal(allows(seen, i, j), here);
+                                any = any || here;
+                            }
+                        if (m > 0 && n > 0)
+                            assert_int_equal(band_meets(seen, m, n), any);
+                    }
+}
+
 /* Rows and columns name the same present pairs, and those are the band's. */
 static void ranges_hold_what_the_band_holds(void **unused)
 {
@@ -322,8 +347,9 @@ static void check_entrywise(System *in, Matrix A, uint64_t *state)
 {
     Matrix c = field_random_matrix(in, 1, 1, state), by = field_random_matrix(in, A.rows, 1, state);
     Matrix multiple = scaled(c, A), sums = row_sum(A), quotient = row_divide(A, by);
-    Matrix moved = row_shift(A, by);
+    Matrix moved = row_shift(A, by), larger = row_scale(A, by);
     assert_true(same_band(multiple, A) && same_band(quotient, A) && same_band(moved, A));
+    assert_true(same_band(larger, A));
     for (size_t i = 0; i < A.rows; i++) {
         uint64_t sum = 0;
         for (size_t j = 0; j < A.cols; j++) {
@@ -332,6 +358,9 @@ static void check_entrywise(System *in, Matrix A, uint64_t *state)
             uint64_t less = allows(A.band, i, j) ? minus(a, at(by, i, 0)) : 0;
             if (at(moved, i, j) != less)
                 words_differ("row_shift", A, by, EVERYWHERE, i, j, at(moved, i, j), less);
+            if (at(larger, i, j) != times(a, at(by, i, 0)))
+                words_differ("row_scale", A, by, EVERYWHERE, i, j, at(larger, i, j),
+                             times(a, at(by, i, 0)));
             if (at(multiple, i, j) != times(a, at(c, 0, 0)))
                 words_differ("scaled", A, c, EVERYWHERE, i, j, at(multiple, i, j),
                              times(a, at(c, 0, 0)));
@@ -610,6 +639,59 @@ static void a_lone_score_has_weight_1_exactly(void **unused)
         }
 }
 
+/* ... but one that is no number has no weight. */
+static void a_lone_nan_has_no_weight(void **unused)
+{
+    (void)unused;
+    for (size_t s = 0; s < REAL_SYSTEMS; s++) {
+        System *in = system_number(s);
+        const double v[] = {NAN, 0, 0, 1};
+        Matrix S = matrix_from(in, 2, 2, v), lse;
+        S.band = (Band){0, 0};
+        Matrix weights = row_softmax(S, &lse);
+        assert_true(isnan(number_at(weights, 0, 0)) && isnan(number_at(lse, 0, 0)));
+        assert_true(number_at(weights, 1, 1) == 1);
+        system_free(in);
+    }
+}
+
+/* Absent entries do not count, the floor does. Where entries are numbers of 32 bits every system
+ * finds the largest itself; in the field there is no order and the point is 0. */
+static void the_reference_is_the_largest_present_entry_or_the_floor(void **unused)
+{
+    (void)unused;
+    const unsigned long seed = 11;
+    gsl_rng *r = random_source(seed);
+    for (long n = 0; n < repetitions(700); n++) {
+        System *in = n % (REAL_SYSTEMS + 1) ? system_number((size_t)n % (REAL_SYSTEMS + 1) - 1)
+                                            : field_system(1);
+        size_t m = 1 + random_up_to(r, 5), cols = m;
+        double v[36], lowest[6];
+        random_fill(r, v, m * cols, -2, 6, &BFLOAT16);
+        random_fill(r, lowest, m, -2, 6, &BFLOAT16);
+        for (size_t k = 0; k < m * cols; k++)
+            if (!allows(CAUSAL, k / cols, k % cols))
+                v[k] = 0;
+        Matrix S = matrix_from(in, m, cols, v), floor = matrix_from(in, m, 1, lowest);
+        S.band = CAUSAL;
+        Matrix plain = row_reference(S, NULL), above = row_reference(S, &floor);
+        Case here = {in->op->name, seed, n, m, cols};
+        for (size_t i = 0; i < m; i++) {
+            double top = v[i * cols];
+            for (size_t j = 1; j <= i; j++)
+                top = fmax(top, v[i * cols + j]);
+            if (!in->op->get) {
+                assert_true(at(plain, i, 0) == 0 && at(above, i, 0) == 0);
+                continue;
+            }
+            assert_same(here, i, 0, number_at(plain, i, 0), top);
+            assert_same(here, i, 1, number_at(above, i, 0), fmax(top, lowest[i]));
+        }
+        system_free(in);
+    }
+    gsl_rng_free(r);
+}
+
 /* exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), and lse moves by c. Two enclosures of one number
  * overlap; and they are narrow, or the law would say nothing. */
 static void a_shift_of_a_row_changes_no_weight(void **unused)
@@ -867,6 +949,8 @@ MISFIT(misfit_hadamard_rows, 2, 3, 3, 3, (void)hadamard(A, B))
 MISFIT(misfit_hadamard_cols, 2, 3, 2, 2, (void)hadamard(A, B))
 MISFIT(misfit_shift_rows, 2, 3, 3, 1, (void)row_shift(A, B))
 MISFIT(misfit_shift_cols, 2, 3, 2, 3, (void)row_shift(A, B))
+MISFIT(misfit_scale_rows, 2, 3, 3, 1, (void)row_scale(A, B))
+MISFIT(misfit_scale_cols, 2, 3, 2, 3, (void)row_scale(A, B))
 MISFIT(misfit_dot_rows, 2, 3, 3, 3, (void)row_dot(A, B))
 MISFIT(misfit_dot_cols, 2, 3, 2, 2, (void)row_dot(A, B))
 MISFIT(misfit_add_rows, 2, 3, 1, 3, (void)add(A, B))
@@ -893,12 +977,20 @@ MIXED(mixed_product_nt, 2, 2, 2, 2, (void)product_nt(A, B, EVERYWHERE))
 MIXED(mixed_product_tn, 2, 2, 2, 2, (void)product_tn(A, B, EVERYWHERE))
 MIXED(mixed_hadamard, 2, 2, 2, 2, (void)hadamard(A, B))
 MIXED(mixed_shift, 2, 2, 2, 1, (void)row_shift(A, B))
+MIXED(mixed_scale, 2, 2, 2, 1, (void)row_scale(A, B))
 MIXED(mixed_dot, 2, 2, 2, 2, (void)row_dot(A, B))
 MIXED(mixed_add, 2, 2, 2, 2, (void)add(A, B))
 MIXED(mixed_subtract, 2, 2, 2, 2, (void)subtract(A, B))
 MIXED(mixed_scaled, 1, 1, 2, 2, (void)scaled(A, B))
 MIXED(mixed_divide, 2, 2, 2, 1, (void)row_divide(A, B))
 MIXED(mixed_assign, 2, 2, 2, 2, assign(A, B))
+
+static void empty_reference_row(void)
+{
+    Matrix S = made(3, 3);
+    S.band = lookahead(NO_WINDOW);
+    (void)row_reference(S, NULL);
+}
 
 static void empty_softmax_row(void)
 {
@@ -955,8 +1047,12 @@ static void what_does_not_fit_stops_with_the_functions_name(void **unused)
         {mixed_scaled, "bug in scaled: matrices of two number systems"},
         {mixed_divide, "bug in row_divide: matrices of two number systems"},
         {mixed_assign, "bug in assign: matrices of two number systems"},
-        {empty_softmax_row, "bug in row_softmax: row 2 of 3 x 3 has no allowed entry"},
-        {softmax_without_columns, "bug in row_softmax: row 0 of 2 x 0 has no allowed entry"},
+        {misfit_scale_rows, "bug in row_scale: shapes 2 x 3 and 3 x 1 do not fit"},
+        {misfit_scale_cols, "bug in row_scale: shapes 2 x 3 and 2 x 3 do not fit"},
+        {mixed_scale, "bug in row_scale: matrices of two number systems"},
+        {empty_reference_row, "bug in row_reference: row 2 of 3 x 3 has no allowed entry"},
+        {empty_softmax_row, "row 2 of 3 x 3 has no allowed entry"},
+        {softmax_without_columns, "row 0 of 2 x 0 has no allowed entry"},
     };
     for (size_t k = 0; k < sizeof bugs / sizeof *bugs; k++)
         assert_aborts(bugs[k].function, bugs[k].text);
@@ -967,6 +1063,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_does_not_fit_stops_with_the_functions_name),
         cmocka_unit_test(bands_name_the_sets_of_the_paper),
+        cmocka_unit_test(a_block_sees_the_band_of_the_whole),
         cmocka_unit_test(ranges_hold_what_the_band_holds),
         cmocka_unit_test(product_with_bands_is_dense_product_of_zeros),
         cmocka_unit_test(larger_products_with_bands_are_dense_products_of_zeros),
@@ -977,6 +1074,8 @@ int main(void)
         cmocka_unit_test(nan_spoils_its_own_row_of_a_softmax_only),
         cmocka_unit_test(weights_sum_to_1),
         cmocka_unit_test(a_lone_score_has_weight_1_exactly),
+        cmocka_unit_test(a_lone_nan_has_no_weight),
+        cmocka_unit_test(the_reference_is_the_largest_present_entry_or_the_floor),
         cmocka_unit_test(a_shift_of_a_row_changes_no_weight),
         cmocka_unit_test(a_view_shares_entries_and_band),
         cmocka_unit_test(an_operation_on_a_view_is_the_operation_on_its_copy),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "answers.h"
+#include "backward.h"
+#include "parallel.h"
 #include "system.h"
 
 #include <math.h>
@@ -12,7 +14,8 @@ const char *input_name(Input k)
 
 const char *answer_name(Answer k)
 {
-    static const char *const names[ANSWERS] = {"o", "lse", "u"};
+    static const char *const names[ANSWERS] = {"o", "lse", "u", "dqu", "dku",
+                                                "dvu", "dqc", "dkc", "dvc"};
     return names[k];
 }
 
@@ -20,13 +23,17 @@ size_t answer_columns(Answer k, size_t dim) { return k == ANSWER_LSE ? 1 : dim; 
 
 Stage answer_stage(Answer k)
 {
-    static const Stage stages[ANSWERS] = {STAGE_O, STAGE_LSE, STAGE_U};
+    static const Stage stages[ANSWERS] = {STAGE_O, STAGE_LSE, STAGE_U, STAGE_DQU, STAGE_DKU,
+                                          STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
     return stages[k];
 }
 
 Matrix answer_matrix(const Answers *a, Answer k)
 {
-    return k == ANSWER_O ? a->O : k == ANSWER_LSE ? a->lse : a->U;
+    const Matrix forward[FORWARD_ANSWERS] = {a->O, a->lse, a->U};
+    if (k >= FORWARD_ANSWERS)
+        stop_on_bug(__func__, "%s is no forward answer", answer_name(k));
+    return forward[k];
 }
 
 Head problem_head(const Problem *p, System *in)
@@ -45,8 +52,32 @@ Head problem_head(const Problem *p, System *in)
                   .KC = M[INPUT_KC], .VC = M[INPUT_VC], .scale = scale, .window = p->window};
 }
 
+size_t problem_answers(const Problem *p) { return p->cotangent ? ANSWERS : FORWARD_ANSWERS; }
+
+Solution solve(const Problem *p, System *in)
+{
+    Solution s = {0};
+    Head head = problem_head(p, in);
+    Answers forward = answers_for(&head);
+    parallel(&head, &forward);
+    for (Answer a = 0; a < FORWARD_ANSWERS; a++)
+        s.of[a] = answer_matrix(&forward, a);
+    if (p->cotangent) {
+        Matrix dO = stage(STAGE_INPUT, matrix_from(in, p->length, p->dim, p->cotangent));
+        Gradients g = gradients_for(&head);
+        backward(&head, dO, &g);
+        const Matrix gradients[] = {g.dQU, g.dKU, g.dVU, g.dQC, g.dKC, g.dVC};
+        for (size_t k = 0; k < INPUTS; k++)
+            s.of[ANSWER_DQU + k] = gradients[k];
+    }
+    return s;
+}
+
 bool problem_is_finite(const Problem *p)
 {
+    for (size_t i = 0; p->cotangent && i < p->length * p->dim; i++)
+        if (!isfinite(p->cotangent[i]))
+            return false;
     for (size_t k = 0; k < INPUTS; k++)
         for (size_t i = 0; i < p->length * p->dim; i++)
             if (!isfinite(p->input[k][i]))

@@ -36,7 +36,10 @@ static int take_problem(Problem *p, const struct castle_problem *given, int answ
     if (!isfinite(p->scale))
         return refuse(why, why_size, "scale is not finite; expected a number, 0 for 1/sqrt(dim)");
     if (answer < 0 || answer >= ANSWERS)
-        return refuse(why, why_size, "no such answer; expected CASTLE_O, CASTLE_LSE or CASTLE_U");
+        return refuse(why, why_size, "no such answer; expected one of CASTLE_O to CASTLE_DVC");
+    if (answer >= FORWARD_ANSWERS && !given->dout)
+        return refuse(why, why_size, "dout is NULL; gradients need the gradient of o");
+    p->cotangent = answer >= FORWARD_ANSWERS ? given->dout : NULL;
     return 0;
 }
 

@@ -29,11 +29,16 @@ extern "C" {
 struct castle_problem {
     size_t length, dim;                                 /* L and d, at least 1 */
     const double *qu, *ku, *vu, *qc, *kc, *vc;          /* each L x d */
+    const double *dout;                                 /* gradient of o, L x d; NULL: no gradients */
     double scale;                                       /* 0 stands for 1/sqrt(d) */
     size_t window;                                      /* W, or CASTLE_NO_WINDOW */
 };
 
-enum castle_answer { CASTLE_O, CASTLE_LSE, CASTLE_U };  /* L x d, L x 1, L x d */
+/* All L x d, but lse, which is L x 1. Gradients need `dout`. */
+enum castle_answer {
+    CASTLE_O, CASTLE_LSE, CASTLE_U,
+    CASTLE_DQU, CASTLE_DKU, CASTLE_DVU, CASTLE_DQC, CASTLE_DKC, CASTLE_DVC
+};
 enum castle_judgement { CASTLE_RIGHT, CASTLE_SUSPECT, CASTLE_WRONG };
 
 /* The truth X, correctly rounded to binary64, and its tail X.lo, so that X + X.lo has about 106 bits.

@@ -77,8 +77,8 @@ static bool check_file(const char *path, const Options *o, ReportLine *line, jso
         char name[160];
         failure_quote_path(name, sizeof name, path);
         dump_close(&d);
-        return fail(f, "%s: there is nothing to judge: none of the answers o, lse, u is in the file "
-                    "(gradients are not judged yet)", name);
+        return fail(f, "%s: there is nothing to judge: none of the answers o, lse, u, dqu, dku, dvu, "
+                    "dqc, dkc, dvc is in the file", name);
     }
     bool done = check_dump(&report, &d, path, f);
     if (done) {
@@ -112,14 +112,15 @@ int command_check(int argc, char **argv)
 {
     static const struct argp argp = {
         options, parse, "FILE...",
-        "Judge the answers o, lse and u in each dump FILE against the certified truth of the inputs "
-        "in it: right, suspect or wrong, and where."
+        "Judge the answers o, lse, u and the gradients dqu .. dvc in each dump FILE against the "
+        "certified truth of the inputs in it: right, suspect or wrong, and where."
         "\vExamples:\n"
         "  castle check mykernel.safetensors\n"
         "  castle check --arithmetic bfloat16,p=float32 mykernel.safetensors\n"
         "  castle check --json vectors/dumps/base.safetensors\n\n"
-        "A dump holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the same shape) "
-        "and lse [batch, heads, L]; metadata window, scale, arithmetic.\n\n"
+        "A dump holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the same shape), "
+        "lse [batch, heads, L] and, with do, the gradients dqu dku dvu dqc dkc dvc; metadata window, "
+        "scale, arithmetic.\n\n"
         "Exit status: 0 all right (or suspect, with a warning), 1 a kernel is wrong, 2 unusable "
         "input or options.", NULL, NULL, NULL};
     Options o = {0};

@@ -59,6 +59,9 @@ static bool read_inputs(Dump *d, const char *path, Failure *f)
             d->batch = t->shape[0], d->heads = t->shape[1];
             d->length = t->shape[2], d->dim = t->shape[3];
             d->type = t->type;
+            if (d->length > DUMP_MOST_TOKENS)
+                return fail(f, "%s: L is %zu; the dense oracle takes at most %d tokens", path,
+                            d->length, DUMP_MOST_TOKENS);
         }
         if (!has_shape(t, d, 4))
             return fail(f, "%s: tensor \"%s\" has shape %s; expected that of \"qu\", "
@@ -67,6 +70,27 @@ static bool read_inputs(Dump *d, const char *path, Failure *f)
         d->type = wider(d->type, t->type);
         d->input[k] = numbers(t);
     }
+    return true;
+}
+
+/* "do", the gradient of o: gradients cannot be judged without it. */
+static bool read_cotangent(Dump *d, const char *path, Failure *f)
+{
+    char found[200];
+    const Tensor *t = safetensors_find(d->file, "do");
+    if (t) {
+        describe_shape(t, found, sizeof found);
+        if (!has_shape(t, d, 4))
+            return fail(f, "%s: tensor \"do\" has shape %s; expected that of \"qu\", "
+                        "[%zu, %zu, %zu, %zu]", path, found, d->batch, d->heads, d->length, d->dim);
+        d->type = wider(d->type, t->type);
+        d->cotangent = numbers(t);
+        return true;
+    }
+    for (size_t k = FORWARD_ANSWERS; k < ANSWERS; k++)
+        if (safetensors_find(d->file, answer_name(k)))
+            return fail(f, "%s: gradient \"%s\" is there, but \"do\" is not; gradients are judged for "
+                        "the gradient of o that the kernel was given", path, answer_name(k));
     return true;
 }
 
@@ -180,7 +204,7 @@ bool dump_open(Dump *d, const char *path, const DumpOptions *given, Failure *f)
     if (!d->file)
         return false;
     failure_quote_path(name, sizeof name, path);
-    if (!read_inputs(d, name, f) || !read_answers(d, name, f) ||
+    if (!read_inputs(d, name, f) || !read_cotangent(d, name, f) || !read_answers(d, name, f) ||
         !read_metadata(d, name, given, f)) {
         dump_close(d);
         return false;
@@ -193,6 +217,7 @@ void dump_close(Dump *d)
 {
     for (size_t k = 0; k < INPUTS; k++)
         free(d->input[k]);
+    free(d->cotangent);
     for (size_t k = 0; k < ANSWERS; k++)
         free(d->answer[k]);
     safetensors_close(d->file);
@@ -201,11 +226,15 @@ void dump_close(Dump *d)
 
 size_t dump_problems(const Dump *d) { return d->batch * d->heads; }
 
+size_t dump_answers(const Dump *d) { return d->cotangent ? ANSWERS : FORWARD_ANSWERS; }
+
 Problem dump_problem(const Dump *d, size_t index)
 {
     Problem p = {.length = d->length, .dim = d->dim, .scale = d->scale, .window = d->window};
     for (size_t k = 0; k < INPUTS; k++)
         p.input[k] = d->input[k] + index * d->length * d->dim;
+    if (d->cotangent)
+        p.cotangent = d->cotangent + index * d->length * d->dim;
     return p;
 }
 

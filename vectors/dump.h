@@ -15,11 +15,15 @@ typedef struct DumpOptions {
     const char *arithmetic, *window, *scale;
 } DumpOptions;
 
+/* The oracle is dense: some 10 matrices of L x L balls, 50 bytes each, fit the memory of a small machine. */
+enum { DUMP_MOST_TOKENS = 4096 };
+
 typedef struct Dump {
     SafetensorsFile *file;
     size_t batch, heads, length, dim;
     NumberType type;                    /* of the inputs (the widest of the six) */
     double *input[INPUTS];              /* batch x heads x length x dim */
+    double *cotangent;                  /* "do", or NULL; shape of the inputs */
     double *answer[ANSWERS];            /* NULL where the file has none; batch x heads x rows x cols */
     NumberType answer_type[ANSWERS];
     double scale;                       /* 0: 1/sqrt(dim) */
@@ -36,6 +40,7 @@ void dump_close(Dump *);
 
 size_t dump_problems(const Dump *);                     /* batch x heads */
 Problem dump_problem(const Dump *, size_t index);
+size_t dump_answers(const Dump *);                      /* those its problems have: with "do", all */
 /* The answer of problem `index`, rows x cols, or NULL. */
 const double *dump_answer(const Dump *, Answer, size_t index);
 

@@ -2,7 +2,6 @@
 #include "oracle.h"
 
 #include "ball.h"
-#include "parallel.h"
 #include "rounding_bounds.h"
 #include "sequential.h"
 
@@ -74,15 +73,13 @@ static double growth(const arb_t ball, slong bits)
 
 /* One pass of the parallel form in balls over what is not settled. Returns how many are left. */
 static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool finite,
-                   unsigned char *settled[ANSWERS], Answers *kept, System *in)
+                   unsigned char *settled[ANSWERS], Solution *kept, System *in)
 {
-    Head head = problem_head(p, in);
-    *kept = answers_for(&head);
-    parallel(&head, kept);
+    *kept = solve(p, in);
     size_t left = 0;
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (size_t a = 0; a < problem_answers(p); a++) {
         Truth *t = &o->truth[a];
-        Matrix balls = answer_matrix(kept, a);
+        Matrix balls = kept->of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
             if (settled[a][k])
                 continue;
@@ -119,15 +116,15 @@ static bool lies_inside(const arb_t ball, mpfr_srcptr x, double log2_slack)
 
 /* Every value of the sequential form, computed with 64 bits to spare, must lie in its ball, but for the
  * rounding errors of those bits: balls can be exact points, where e.g. log(exp(x)) = x is seen. */
-static void compare_naive(Oracle *o, const Problem *p, slong bits, const Answers *balls)
+static void compare_naive(Oracle *o, const Problem *p, slong bits, const Solution *balls)
 {
     System *in = mpfr_system(bits + 64);
     RoundingBounds bounds = rounding_bounds(p, bits + 64);
     Head head = problem_head(p, in);
     Answers naive = answers_for(&head);
     sequential(&head, &naive);
-    for (size_t a = 0; a < ANSWERS; a++) {
-        Matrix N = answer_matrix(&naive, a), B = answer_matrix(balls, a);
+    for (size_t a = 0; a < FORWARD_ANSWERS; a++) {
+        Matrix N = answer_matrix(&naive, a), B = balls->of[a];
         for (size_t i = 0; i < N.rows; i++)
             for (size_t j = 0; j < N.cols; j++) {
                 arb_srcptr ball = ball_at(B, i, j);
@@ -145,7 +142,7 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
 {
     Oracle *o = room(1, sizeof *o);
     unsigned char *settled[ANSWERS];
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (size_t a = 0; a < problem_answers(p); a++) {
         o->truth[a] = truth_of(p->length, answer_columns(a, p->dim));
         settled[a] = room(p->length * answer_columns(a, p->dim), 1);
     }
@@ -154,7 +151,7 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
     slong bits = tails ? ORACLE_TAIL_BITS : ORACLE_BITS;
     for (; left && bits <= ORACLE_MOST_BITS; bits *= 2) {
         System *in = ball_system(bits);
-        Answers balls;
+        Solution balls;
         left = pass(o, p, bits, tails, finite, settled, &balls, in);
         o->bits = bits;
         if (naive && !o->naive_ran && p->length <= ORACLE_NAIVE_LENGTH)
@@ -162,7 +159,7 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
         system_free(in);
     }
     /* What the highest precision cannot tell from a midpoint is a tie: both neighbours stand. */
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (size_t a = 0; a < problem_answers(p); a++) {
         for (size_t k = 0; k < o->truth[a].rows * o->truth[a].cols; k++)
             if (!settled[a][k]) {
                 o->truth[a].certificate[k] = TIE;

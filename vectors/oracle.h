@@ -5,7 +5,8 @@
  * The parallel form (Theorem 1) runs in balls; every ball encloses the real value. The precision is
  * raised until every ball lies between two neighbouring midpoints of binary64 numbers, so that all
  * of it rounds to one number. For short problems the sequential definition, another algorithm in
- * another arithmetic (MPFR), must fall inside every ball.
+ * another arithmetic (MPFR), must fall inside every ball of a forward answer. (Gradients are the
+ * dense ones of ref/backward.c; tests/test_gradients.c holds what supports them.)
  */
 #ifndef CASTLE_ORACLE_H
 #define CASTLE_ORACLE_H
@@ -28,7 +29,7 @@ typedef struct Truth {
 } Truth;
 
 typedef struct Oracle {
-    Truth truth[ANSWERS];
+    Truth truth[ANSWERS];       /* of the problem's answers; the others are empty */
     long bits;                  /* the last working precision */
     double radius;              /* largest radius / |value| over certified elements, in units of
                                    2^-bits: how many times the last bit the balls have grown */

@@ -147,27 +147,36 @@ ReportLine report_line(const char *path, const CheckReport *c)
     return line;
 }
 
+/* "1.2" right, "7.5?" suspect, "!31" wrong: the largest z, as wide as a column. */
+static void print_cell(FILE *out, const Verdict *v)
+{
+    char cell[40];
+    const char *before = v->judgement == WRONG ? "!" : "", *after = v->judgement == SUSPECT ? "?" : "";
+    double z = v->judged ? v->worst_score.z : NAN;
+    snprintf(cell, sizeof cell, z >= 99.5 ? "%s%.0e%s" : "%s%.2g%s", before, z, after);
+    fprintf(out, " %6s", cell);
+}
+
 void report_table(FILE *out, const ReportLine *lines, size_t count)
 {
-    fprintf(out, "%-48s", "dump");
+    enum { PATH = 28 };
+    fprintf(out, "%-*s %-7s", PATH, "dump", "verdict");
     for (size_t a = 0; a < ANSWERS; a++)
-        fprintf(out, "  %-15s", answer_name(a));
+        fprintf(out, " %6s", answer_name(a));
     fputc('\n', out);
     for (size_t i = 0; i < count; i++) {
-        char path[49 + 3];
-        failure_quote_path(path, sizeof path, lines[i].path);
-        fprintf(out, "%-48s", path);
-        for (size_t a = 0; a < ANSWERS; a++) {
-            char cell[40] = "-";
-            const Verdict *v = &lines[i].verdict[a];
+        char path[PATH + 1];
+        const char *slash = strrchr(lines[i].path, '/');
+        failure_quote(path, sizeof path, slash && slash[1] ? slash + 1 : lines[i].path);
+        fprintf(out, "%-*s %-7s", PATH, path, judgement_name(lines[i].judgement));
+        for (size_t a = 0; a < ANSWERS; a++)
             if (lines[i].present[a])
-                snprintf(cell, sizeof cell, "%s %.2g", judgement_name(v->judgement),
-                         v->judged ? v->worst_score.z : NAN);
-            fprintf(out, "  %-15s", cell);
-        }
+                print_cell(out, &lines[i].verdict[a]);
+            else
+                fprintf(out, " %6s", "-");
         fputc('\n', out);
     }
-    fputs("(the number is max z, the largest error in standard deviations)\n", out);
+    fputs("(numbers: max z, the largest error in standard deviations; ! wrong, ? suspect)\n", out);
 }
 
 /* ---- for programs --------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "rounding_bounds.h"
 
-#include "parallel.h"
 #include "systems.h"
 
 #include <math.h>
@@ -17,9 +16,7 @@ RoundingBounds rounding_bounds(const Problem *p, long precision)
         arithmetic.site[s] = &format;
     RoundingBounds b = {.in = bounded_system(&arithmetic),
                         .shift = precision < MOST ? 0 : MOST - (int)precision};
-    Head head = problem_head(p, b.in);
-    b.answers = answers_for(&head);
-    parallel(&head, &b.answers);
+    b.solution = solve(p, b.in);
     return b;
 }
 
@@ -31,6 +28,6 @@ void rounding_bounds_end(RoundingBounds *b)
 
 double log2_rounding_bound(const RoundingBounds *b, Answer a, size_t i, size_t j)
 {
-    const Bounded *x = entry(answer_matrix(&b->answers, a), i, j);
+    const Bounded *x = entry(b->solution.of[a], i, j);
     return log2(x->error) + b->shift;
 }

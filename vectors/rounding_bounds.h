@@ -10,8 +10,8 @@
 
 typedef struct RoundingBounds {
     System *in;
-    Answers answers;
-    int shift;          /* the bounds proper are 2^shift times those in `answers` */
+    Solution solution;
+    int shift;          /* the bounds proper are 2^shift times those in `solution` */
 } RoundingBounds;
 
 RoundingBounds rounding_bounds(const Problem *, long precision);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "scales.h"
 
-#include "parallel.h"
 #include "systems.h"
 
 #include <gsl/gsl_cdf.h>
@@ -40,12 +39,10 @@ static void noisy_run(const Problem *p, const Arithmetic *arithmetic, const Orac
 {
     double amplify = amplification(arithmetic);
     System *in = noisy_system(arithmetic, seed, amplify);
-    Head head = problem_head(p, in);
-    Answers noisy = answers_for(&head);
-    parallel(&head, &noisy);
-    for (size_t a = 0; a < ANSWERS; a++) {
+    Solution noisy = solve(p, in);
+    for (size_t a = 0; a < problem_answers(p); a++) {
         const Truth *t = &o->truth[a];
-        Matrix N = answer_matrix(&noisy, a);
+        Matrix N = noisy.of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
             if (t->certificate[k] == UNDEFINED)
                 continue;
@@ -86,12 +83,10 @@ static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic
 static void find_bound(Scales *s, const Problem *p, const Arithmetic *arithmetic, const Oracle *o)
 {
     System *in = bounded_system(arithmetic);
-    Head head = problem_head(p, in);
-    Answers bounded = answers_for(&head);
-    parallel(&head, &bounded);
-    for (size_t a = 0; a < ANSWERS; a++) {
+    Solution bounded = solve(p, in);
+    for (size_t a = 0; a < problem_answers(p); a++) {
         const Truth *t = &o->truth[a];
-        Matrix B = answer_matrix(&bounded, a);
+        Matrix B = bounded.of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
             double error = ((const Bounded *)entry(B, k / t->cols, k % t->cols))->error;
             /* the bound is itself binary64 arithmetic on positive numbers: allow for its rounding */

@@ -3,8 +3,8 @@
  * scales.h - the two error scales of an answer under a declared arithmetic (proofs/rounding.md).
  *
  *   sigma   the standard deviation of an answer when every declared rounding is a random
- *           perturbation of its size: the parallel form, run SCALE_RUNS times in noisy arithmetic,
- *           measured from the truth and pooled over the answer's row.
+ *           perturbation of its size: the parallel form and its gradients, run SCALE_RUNS times
+ *           in noisy arithmetic, measured from the truth and pooled over the answer's row.
  *   bound   the worst case of the same roundings: running error analysis of the same text.
  */
 #ifndef CASTLE_SCALES_H

@@ -110,17 +110,14 @@ static void scale(System *in, void *z, const void *x, const void *c, size_t n)
     }
 }
 
-/* B5: the run is a row of scores about to be exponentiated. The reference point cancels, so it has
- * no error; an online softmax may come here through up to n running maxima, whose differences add up
- * to |x| but cost an exp and a product each: 4 roundings, relative to exp(x), that is, added to x. */
+/* (The reference point of a softmax comes with error 0, see reference().) */
 static void shift(System *in, void *z, const void *x, const void *c, size_t n)
 {
-    const Bounded *a = x, m = *(const Bounded *)c;
+    const Bounded *a = x, by = *(const Bounded *)c;
     for (size_t k = 0; k < n; k++) {
-        double value = a[k].x - m.x;
+        double value = a[k].x - by.x;
         ((Bounded *)z)[k] = (Bounded){value, fabs(value),
-                                      rounded(self(in), fabs(value), a[k].error) +
-                                          gamma_of(self(in), 4 * (double)n)};
+                                      rounded(self(in), fabs(value), a[k].error + by.error)};
     }
 }
 
@@ -226,6 +223,8 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
         double value = value_of(f, a.x);
         double moved = spread(f, a.x, a.error);
         double about = terms_of(f, a.x, value) + moved;
+        if (f == EXP)       /* B5 */
+            moved += gamma_of(s, 4 * (double)n) * about;
         double farthest = fabs(a.x) + a.error;
         /* Where exp(-x) overflows a gate of up to tiny becomes 0, and x times it. */
         double lost = s->tiny * (f == SILU || f == SILU_SLOPE ? 1 + farthest : 1);
@@ -263,6 +262,7 @@ static void sum(System *in, void *z, const void *x, size_t n)
     *(Bounded *)z = (Bounded){value, size, held(s, size, error)};
 }
 
+/* B5: whichever reference point a kernel takes cancels, so it has no error of its own. */
 static void reference(System *in, void *m, const void *x, size_t n)
 {
     (void)in;
