@@ -37,7 +37,7 @@ void backward(const Head *h, Matrix dO, Gradients *g)
     Matrix dS = stage(STAGE_DS, unrounded_dS);
 
     /* S = SC - SiLU(SU) */
-    Matrix dSU = stage(STAGE_DSU, negative(hadamard(unrounded_dS, map(SILU_SLOPE, f.SU))));
+    Matrix dSU = stage(STAGE_DSU, negative(hadamard(unrounded_dS, variant_slope(h, f.SU))));
 
     /* SU = T1 G^T, T1 within tril, G within allowed */
     Matrix dT1 = stage(STAGE_DT1, product(dSU, f.G, CAUSAL));
@@ -50,8 +50,10 @@ void backward(const Head *h, Matrix dO, Gradients *g)
 
     /* T1 = scale QC VU^T and SC = scale QC KC^T: QC takes gradient from both */
     assign(g->dVU, stage(STAGE_DVU, scaled(c, product_tn(dT1, h->QC, EVERYWHERE))));
-    assign(g->dKC, stage(STAGE_DKC, scaled(c, product_tn(dS, h->QC, EVERYWHERE))));
-    assign(g->dQC, stage(STAGE_DQC, scaled(c, add(product(dS, h->KC, EVERYWHERE),
+    Matrix KC = variant_causal_keys(h, h->KC);
+    assign(g->dQC, stage(STAGE_DQC, scaled(c, add(product(dS, KC, EVERYWHERE),
                                                   product(dT1, h->VU, EVERYWHERE)))));
+    Matrix dKC = scaled(c, product_tn(dS, h->QC, EVERYWHERE));
+    assign(g->dKC, stage(STAGE_DKC, variant_causal_keys(h, dKC)));      /* 0 where KC takes no part */
     scope_close(h->QC.in, scope);
 }

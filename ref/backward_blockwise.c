@@ -67,10 +67,10 @@ static void backward_block(const Pass *p, size_t i, size_t j, Matrix Dj, Matrix 
 
     /* S = scale QC KC^T - SiLU(SU) */
     accumulate(block(b, p->g->dQC, i),
-               scaled(h->scale, product(dS, block(b, h->KC, j), EVERYWHERE)));
-    accumulate(block(b, p->g->dKC, j),
-               scaled(h->scale, product_tn(dS, block(b, h->QC, i), EVERYWHERE)));
-    Matrix dSU = stage(STAGE_DSU, negative(hadamard(unrounded_dS, map(SILU_SLOPE, SU))));
+               scaled(h->scale, product(dS, variant_causal_keys(h, block(b, h->KC, j)), EVERYWHERE)));
+    Matrix dKC = scaled(h->scale, product_tn(dS, block(b, h->QC, i), EVERYWHERE));
+    accumulate(block(b, p->g->dKC, j), variant_causal_keys(h, dKC));
+    Matrix dSU = stage(STAGE_DSU, negative(hadamard(unrounded_dS, variant_slope(h, SU))));
     through_SU(p, i, j, dSU, Dj, dDj, T1, gates, G);
 }
 

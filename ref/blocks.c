@@ -56,6 +56,7 @@ Matrix block_scores(const Blocks *b, size_t i, size_t j, Matrix SU)
 {
     const Head *h = b->head;
     Band causal = seen_from(CAUSAL, block_start(b, i), block_start(b, j));
-    Matrix SC = scaled(h->scale, product_nt(block(b, h->QC, i), block(b, h->KC, j), causal));
-    return subtract(SC, map(SILU, SU));
+    Matrix KC = variant_causal_keys(h, block(b, h->KC, j));
+    Matrix SC = scaled(h->scale, product_nt(block(b, h->QC, i), KC, causal));
+    return subtract(SC, variant_penalty(h, SU));
 }

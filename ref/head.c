@@ -10,6 +10,21 @@ Answers answers_for(const Head *head)
                      .SU = matrix(in, L, L)};
 }
 
+Matrix variant_causal_keys(const Head *h, Matrix KC)
+{
+    return h->variant == WITHOUT_CAUSAL_KEYS ? matrix(KC.in, KC.rows, KC.cols) : KC;
+}
+
+Matrix variant_penalty(const Head *h, Matrix SU)
+{
+    return h->variant == WITHOUT_SILU ? SU : map(SILU, SU);
+}
+
+Matrix variant_slope(const Head *h, Matrix SU)
+{
+    return h->variant == WITHOUT_SILU ? ones_like(SU) : map(SILU_SLOPE, SU);
+}
+
 void head_must_be_sound(const Head *head, const char *function)
 {
     const Matrix *input[] = {&head->QU, &head->KU, &head->VU, &head->QC, &head->KC, &head->VC};

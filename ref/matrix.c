@@ -161,6 +161,17 @@ Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v)
     return A;
 }
 
+Matrix ones_like(Matrix A)
+{
+    Matrix C = banded(A.in, A.rows, A.cols, A.band);
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        for (size_t j = k.first; j < k.end; j++)
+            A.in->op->set(A.in, entry(C, i, j), (const double[]){1}, 1);
+    }
+    return C;
+}
+
 void *entry(Matrix A, size_t i, size_t j)
 {
     return (char *)A.entries + (i * A.stride + j) * A.in->op->bytes;

@@ -84,6 +84,7 @@ void scope_close(System *in, Scope scope);
 
 Matrix matrix(System *in, size_t rows, size_t cols);                         /* all entries 0 */
 Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v);   /* row by row */
+Matrix ones_like(Matrix A);                                  /* 1 where A is present */
 Matrix rows(Matrix A, size_t first, size_t count);                           /* a view */
 Matrix row(Matrix A, size_t i);                                              /* a view, 1 x cols */
 Matrix columns(Matrix A, size_t first, size_t count);                        /* a view */

@@ -13,8 +13,9 @@ Stages parallel_stages(const Head *h)
     f.SU = stage(STAGE_SU, product_nt(f.T1, f.G, EVERYWHERE));
 
     /* (12): O = row_softmax(scale QC KC^T - SiLU(SU), over s <= t) VC */
-    Matrix SC = stage(STAGE_SC, scaled(c, product_nt(h->QC, h->KC, CAUSAL)));
-    f.S = subtract(SC, map(SILU, f.SU));
+    Matrix KC = variant_causal_keys(h, h->KC);
+    Matrix SC = stage(STAGE_SC, scaled(c, product_nt(h->QC, KC, CAUSAL)));
+    f.S = subtract(SC, variant_penalty(h, f.SU));
     f.P = stage(STAGE_P, row_softmax(f.S, &f.lse));
     f.lse = stage(STAGE_LSE, f.lse);
     f.O = stage(STAGE_O, product(f.P, h->VC, EVERYWHERE));

@@ -11,6 +11,7 @@
  *               s+1 .. min(L, s+W) of KU and VU.
  * Cost          Theta(L^3 + L^2 d) operations, L^2 numbers of memory.
  * Accuracy      proofs/rounding.md derives it, stage by stage, for a declared arithmetic.
+ * Variants      head->variant: the paper's ablations, options of this text.
  * Special cases SU_tt is an empty sum, so a row's own score is purely causal and no row is empty.
  *               A NaN or infinity in token k reaches no row of O before k.
  * Aliasing      the answers must not share entries with the inputs.

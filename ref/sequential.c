@@ -30,7 +30,8 @@ static Matrix lookahead_keys(const Head *h, size_t seen)
 /* (5): sC_s = scale QC_t . KC_s for s <= t. 1 x seen. */
 static Matrix causal_scores(const Head *h, size_t t)
 {
-    return scaled(h->scale, product_nt(row(h->QC, t), rows(h->KC, 0, t + 1), EVERYWHERE));
+    Matrix KC = variant_causal_keys(h, rows(h->KC, 0, t + 1));
+    return scaled(h->scale, product_nt(row(h->QC, t), KC, EVERYWHERE));
 }
 
 /* (6): sU_s = scale QC_t . u_s^t for s <= t. 1 x seen. */
@@ -40,9 +41,9 @@ static Matrix lookahead_scores(const Head *h, size_t t, Matrix Ut)
 }
 
 /* (7): p = softmax over s <= t of sC_s - SiLU(sU_s), as printed; *l is its denominator. */
-static Matrix weights(Matrix sC, Matrix sU, Matrix *l)
+static Matrix weights(const Head *h, Matrix sC, Matrix sU, Matrix *l)
 {
-    Matrix e = map(EXP, subtract(sC, map(SILU, sU)));
+    Matrix e = map(EXP, subtract(sC, variant_penalty(h, sU)));
     *l = row_sum(e);
     return row_divide(e, *l);
 }
@@ -63,7 +64,7 @@ void sequential(const Head *h, Answers *answers)
         Matrix sC = causal_scores(h, t);
         Matrix sU = lookahead_scores(h, t, Ut);
         Matrix l;
-        Matrix p = weights(sC, sU, &l);
+        Matrix p = weights(h, sC, sU, &l);
         assign(row(answers->O, t), output(h, p));
         assign(row(answers->lse, t), map(LOG, l));
         assign(columns(row(answers->SU, t), 0, t + 1), sU);
