@@ -10,29 +10,34 @@
 #include "answers.h"
 #include "systems.h"
 
-/* Sequential, parallel and decode over random inputs and a random scale modulo 2^61 - 1. */
+/* What is compared. Forward: the definition with Theorem 1, decoding (Algorithm 5) and the blockwise form
+ * (Algorithm 1), in O, lse, U and SU where a form has them. Gradients: the dense ones with the blockwise
+ * ones (Algorithm 3). Blocks are a third of the length, so that there are at least three. */
+typedef enum Subject { FORWARD, GRADIENTS } Subject;
+
+/* Over random inputs and a random scale modulo 2^61 - 1; D is taken back by subtraction and recomputed. */
 typedef struct FieldAgreement {
-    size_t compared, different;     /* entries of O, lse, U (both pairs) and SU */
+    size_t compared, different;     /* entries */
     double chance;                  /* that different formulas pass: Schwartz-Zippel, all entries */
 } FieldAgreement;
-FieldAgreement agree_in_field(size_t length, size_t dim, size_t window, uint64_t seed);
+FieldAgreement agree_in_field(Subject, size_t length, size_t dim, size_t window, uint64_t seed);
 
-/* The three forms in balls: every pair of balls must overlap. */
+/* In balls: every pair of balls must overlap. */
 typedef struct BallAgreement {
     size_t compared, disjoint;
-    double log2_radius;             /* of the widest ball of the parallel form, relative to the
-                                       largest entry of its tensor; -infinity if all are exact */
+    double log2_radius;             /* of the widest ball of the forms compared with the first, relative
+                                       to the largest entry of its tensor; -infinity: all exact */
 } BallAgreement;
-BallAgreement agree_in_balls(const Problem *, long bits);
+BallAgreement agree_in_balls(Subject, const Problem *, long bits);
 
-/* The three forms in rounded arithmetic. */
+/* In rounded arithmetic, where D is recomputed: (33) has no bound of this kind. */
 typedef struct RoundedAgreement {
     size_t compared, past_bound;    /* differences larger than the two forms' error bounds allow */
     double log2_difference;         /* the largest, relative to the largest entry of its tensor */
     bool in_range;                  /* false: a score outgrew the system's exponent range */
 } RoundedAgreement;
-RoundedAgreement agree_in_mpfr(const Problem *, long bits);
-RoundedAgreement agree_in_f64(const Problem *);
-RoundedAgreement agree_in_f32(const Problem *);
+RoundedAgreement agree_in_mpfr(Subject, const Problem *, long bits);
+RoundedAgreement agree_in_f64(Subject, const Problem *);
+RoundedAgreement agree_in_f32(Subject, const Problem *);
 
 #endif

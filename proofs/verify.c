@@ -19,7 +19,7 @@
 typedef struct Item {
     char name[60];
     Problem problem;
-    double *owned[INPUTS];
+    double *owned[INPUTS + 1];
 } Item;
 
 typedef struct Items {
@@ -40,19 +40,23 @@ static Item *add_item(Items *items)
     return item;
 }
 
-static double *own(Item *item, Input k, size_t n)
+/* Room for input k, or for dO where k is INPUTS. */
+static double *own(Item *item, size_t k, size_t n)
 {
     item->owned[k] = malloc(n * sizeof(double));
     if (!item->owned[k])
         stop_on_bug(__func__, "out of memory");
-    item->problem.input[k] = item->owned[k];
+    if (k < INPUTS)
+        item->problem.input[k] = item->owned[k];
+    else
+        item->problem.cotangent = item->owned[k];
     return item->owned[k];
 }
 
 static void free_items(Items *items)
 {
     for (size_t i = 0; i < items->count; i++)
-        for (size_t k = 0; k < INPUTS; k++)
+        for (size_t k = 0; k <= INPUTS; k++)
             free(items->item[i].owned[k]);
     free(items->item);
 }
@@ -67,7 +71,7 @@ static void add_random(Items *items, const char *kind, size_t L, size_t d, size_
     item->problem = (Problem){.length = L, .dim = d, .window = window};
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(rng, seed);
-    for (size_t k = 0; k < INPUTS; k++) {
+    for (size_t k = 0; k <= INPUTS; k++) {
         double *v = own(item, k, L * d);
         for (size_t i = 0; i < L * d; i++)
             v[i] = (float)(gsl_ran_gaussian(rng, 1) * (k <= INPUT_VU ? spread : 1));
@@ -103,8 +107,8 @@ static bool add_dump(Items *items, const char *path, Failure *f)
         item->problem = dump_problem(&d, h);
         snprintf(item->name, sizeof item->name, "%.*s #%zu",
                  stem < 14 ? (int)stem : 14, base, h);
-        for (size_t k = 0; k < INPUTS; k++) {
-            const double *from = item->problem.input[k];
+        for (size_t k = 0; k < (d.cotangent ? INPUTS + 1 : INPUTS); k++) {
+            const double *from = k < INPUTS ? item->problem.input[k] : item->problem.cotangent;
             memcpy(own(item, k, d.length * d.dim), from, d.length * d.dim * sizeof *from);
         }
         if (!problem_is_finite(&item->problem)) {
@@ -127,25 +131,28 @@ typedef struct Findings {
     RoundedAgreement mpfr[MOST_PRECISIONS], f64, f32;
 } Findings;
 
-/* Step s of an item; the dearest first, so that threads end together. */
+/* Step s of an item; the dearest first, so that threads end together. Inputs without a dO have no
+ * gradients to compare: their findings stay empty. */
 enum { STEPS = MOST_PRECISIONS + BALL_STEPS + 3 };
 
-static void do_step(Findings *f, const Item *item, size_t step, const long *bits, size_t precisions,
-                    uint64_t seed)
+static void do_step(Subject subject, Findings *f, const Item *item, size_t step, const long *bits,
+                    size_t precisions, uint64_t seed)
 {
     const Problem *p = &item->problem;
+    if (subject == GRADIENTS && !p->cotangent)
+        return;
     if (step < precisions)
-        f->mpfr[precisions - 1 - step] = agree_in_mpfr(p, bits[precisions - 1 - step]);
+        f->mpfr[precisions - 1 - step] = agree_in_mpfr(subject, p, bits[precisions - 1 - step]);
     else if (step < MOST_PRECISIONS)
         return;
     else if (step < MOST_PRECISIONS + BALL_STEPS)
-        f->balls[step - MOST_PRECISIONS] = agree_in_balls(p, ball_bits[step - MOST_PRECISIONS]);
+        f->balls[step - MOST_PRECISIONS] = agree_in_balls(subject, p, ball_bits[step - MOST_PRECISIONS]);
     else if (step == MOST_PRECISIONS + BALL_STEPS)
-        f->field = agree_in_field(p->length, p->dim, p->window, seed);
+        f->field = agree_in_field(subject, p->length, p->dim, p->window, seed);
     else if (step == MOST_PRECISIONS + BALL_STEPS + 1)
-        f->f64 = agree_in_f64(p);
+        f->f64 = agree_in_f64(subject, p);
     else
-        f->f32 = agree_in_f32(p);
+        f->f32 = agree_in_f32(subject, p);
 }
 
 static bool holds(const Findings *f, size_t precisions)
@@ -201,11 +208,15 @@ static void print_findings(const Item *item, const Findings *f, size_t precision
     printf("\n");
 }
 
-static void print_heading(const long *bits, size_t precisions)
+static void print_heading(Subject subject, const long *bits, size_t precisions)
 {
-    printf("Theorem 1 and Algorithm 5: the parallel form and decoding against the definition\n"
-           "field: O, lse, U, SU bit for bit; balls: all overlap, log2 of the widest relative radius;\n"
-           "f32, f64, MPFR: log2 of the largest relative difference, each within its bounds\n\n");
+    if (subject == FORWARD)
+        printf("Theorems 1, 2 and 3: the parallel form, blocks and decoding against the definition\n"
+               "field: O, lse, U, SU bit for bit; balls: all overlap, log2 of the widest relative "
+               "radius;\nf32, f64, MPFR: log2 of the largest relative difference, each within its "
+               "bounds\n\n");
+    else
+        printf("\nAlgorithm 3: blockwise gradients against the dense ones\n\n");
     printf("%-17s %4s %3s %4s %-5s %17s  %11s  MPFR, bits\n", "input", "L", "d", "W", "field",
            "balls, bits", "");
     printf("%-37s", "");
@@ -217,9 +228,16 @@ static void print_heading(const long *bits, size_t precisions)
     printf("\n");
 }
 
-static bool verify_items(const Items *items, const long *bits, size_t precisions, uint64_t seed)
+typedef struct Total {
+    bool all;
+    size_t compared;
+    double chance;
+} Total;
+
+static void verify_subject(Subject subject, const Items *items, const long *bits, size_t precisions,
+                           uint64_t seed, Total *total)
 {
-    Findings *findings = calloc(items->count, sizeof *findings);
+    Findings *findings = calloc(items->count + 1, sizeof *findings);
     if (!findings)
         stop_on_bug(__func__, "out of memory");
     size_t steps = items->count * STEPS;
@@ -227,27 +245,34 @@ static bool verify_items(const Items *items, const long *bits, size_t precisions
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t s = 0; s < steps; s++) {
         size_t k = s % items->count;
-        do_step(&findings[k], &items->item[k], s / items->count, bits, precisions, seed + k);
+        do_step(subject, &findings[k], &items->item[k], s / items->count, bits, precisions,
+                seed + k);
 #pragma omp critical
         progress_step(progress);
     }
     progress_end(progress);
-    print_heading(bits, precisions);
-    bool all = true;
-    double chance = 0;
-    size_t compared = 0;
+    print_heading(subject, bits, precisions);
     for (size_t k = 0; k < items->count; k++) {
+        if (subject == GRADIENTS && !items->item[k].problem.cotangent)
+            continue;
         print_findings(&items->item[k], &findings[k], precisions);
-        all = all && holds(&findings[k], precisions);
-        chance += findings[k].field.chance;
-        compared += findings[k].field.compared;
+        total->all = total->all && holds(&findings[k], precisions);
+        total->chance += findings[k].field.chance;
+        total->compared += findings[k].field.compared;
     }
-    printf("\nfield: %zu entries compared modulo 2^61 - 1; different formulas would pass with "
-           "probability\nat most %.1e (Schwartz-Zippel; seed %llu)\n", compared, chance,
-           (unsigned long long)seed);
-    printf("%s\n", all ? "all forms agree" : "THE FORMS DISAGREE: see the marked entries");
     free(findings);
-    return all;
+}
+
+static bool verify_items(const Items *items, const long *bits, size_t precisions, uint64_t seed)
+{
+    Total total = {.all = true};
+    verify_subject(FORWARD, items, bits, precisions, seed, &total);
+    verify_subject(GRADIENTS, items, bits, precisions, seed, &total);
+    printf("\nfield: %zu entries compared modulo 2^61 - 1; different formulas would pass with "
+           "probability\nat most %.1e (Schwartz-Zippel; seed %llu)\n", total.compared, total.chance,
+           (unsigned long long)seed);
+    printf("%s\n", total.all ? "all forms agree" : "THE FORMS DISAGREE: see the marked entries");
+    return total.all;
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
@@ -307,8 +332,8 @@ int command_verify(int argc, char **argv)
 {
     static const struct argp argp = {
         options, parse, "[FILE...]",
-        "Reproduce Theorem 1: the definition, the parallel form and decoding must agree in every "
-        "number system, on the inputs of each FILE, or on one random problem, or (without either) "
+        "Reproduce Theorems 1 to 3: the definition, the parallel and blockwise forms and decoding must "
+        "agree in every number system, and so must dense and blockwise gradients, on the inputs of each FILE, or on one random problem, or (without either) "
         "on a set of shapes chosen to be hard."
         "\vExamples:\n"
         "  castle verify\n"

@@ -17,11 +17,14 @@
 static void the_chance_of_an_unnoticed_difference_is_counted(void **state)
 {
     (void)state;
-    FieldAgreement r = agree_in_field(5, 2, NO_WINDOW, 9);
-    /* O and U twice 5 x 2, lse twice 5, SU once 5 x 5; degree 4 each */
-    assert_int_equal(r.compared, 2 * (10 + 10 + 5) + 25);
+    FieldAgreement r = agree_in_field(FORWARD, 5, 2, NO_WINDOW, 9);
+    /* O and lse three times, 5 x 2 and 5; U twice, 5 x 2; SU twice, 5 x 5; degree 4 each */
+    assert_int_equal(r.compared, 3 * (10 + 5) + 2 * 10 + 2 * 25);
     assert_int_equal(r.different, 0);
-    assert_true(r.chance == 4 * 75 / (0x1p61 - 1));
+    assert_true(r.chance == 4 * 115 / (double)((UINT64_C(1) << 61) - 1));
+    r = agree_in_field(GRADIENTS, 5, 2, NO_WINDOW, 9);
+    assert_int_equal(r.compared, 2 * 6 * 10);      /* two ways of taking D back, six gradients */
+    assert_int_equal(r.different, 0);
 }
 
 /* Half a precision is not enough to pass for the whole: the bounds at 53 bits find errors of 40. */
@@ -60,8 +63,8 @@ static void scores_out_of_range_are_reported(void **state)
     const double big[] = {100, 200, 300}, one[] = {1, 1, 1};
     Problem p = {.length = 3, .dim = 1, .window = NO_WINDOW, .scale = 1,
                  .input = {one, one, one, big, one, one}};
-    assert_false(agree_in_f32(&p).in_range);
-    assert_true(agree_in_mpfr(&p, 64).in_range);
+    assert_false(agree_in_f32(FORWARD, &p).in_range);
+    assert_true(agree_in_mpfr(FORWARD, &p, 64).in_range);
 }
 
 /* Radii and differences fall by 2^-p: from 64 to 256 bits by 192 powers of two, give or take the few
@@ -70,7 +73,7 @@ static void radii_fall_with_the_precision(void **state)
 {
     (void)state;
     RandomProblem r = random_problem(PLAIN, 12, 4, 5, &BFLOAT16, 2);
-    BallAgreement coarse = agree_in_balls(&r.problem, 64), fine = agree_in_balls(&r.problem, 256);
+    BallAgreement coarse = agree_in_balls(FORWARD, &r.problem, 64), fine = agree_in_balls(FORWARD, &r.problem, 256);
     assert_int_equal(coarse.disjoint + fine.disjoint, 0);
     assert_true(coarse.log2_radius < -64 + 20);
     assert_true(fine.log2_radius < -256 + 20);

@@ -66,7 +66,7 @@ static int close_field(void **state)
 
 static void must_agree(size_t L, size_t d, size_t window, uint64_t seed)
 {
-    FieldAgreement r = agree_in_field(L, d, window, seed);
+    FieldAgreement r = agree_in_field(FORWARD, L, d, window, seed);
     if (r.different || !r.compared) {
         print_error("L %zu d %zu W %zd seed %llu: %zu of %zu entries differ\n", L, d,
                     (ptrdiff_t)window, (unsigned long long)seed, r.different, r.compared);
@@ -101,7 +101,7 @@ static void parallel_is_sequential_in_balls(void **state)
     RandomProblem r = random_problem(PLAIN, repetitions(64) >= 64 ? 64 : 20, 16, NO_WINDOW, &BINARY32, 3);
     double before = INFINITY;
     for (long bits = 64; bits <= 256; bits *= 2) {
-        BallAgreement b = agree_in_balls(&r.problem, bits);
+        BallAgreement b = agree_in_balls(FORWARD, &r.problem, bits);
         assert_int_equal(b.disjoint, 0);
         assert_true(b.log2_radius < before);    /* radii go to 0 */
         before = b.log2_radius;
@@ -116,12 +116,12 @@ static void differences_stay_within_the_rounding_bounds_of_every_precision(void 
     for (Family f = 0; f < FAMILIES; f++) {
         RandomProblem r = random_problem(f, 12, 4, f == DRIFT ? 5 : NO_WINDOW, &BFLOAT16, f);
         for (size_t k = 0; k < sizeof bits / sizeof *bits; k++) {
-            RoundedAgreement a = agree_in_mpfr(&r.problem, bits[k]);
+            RoundedAgreement a = agree_in_mpfr(FORWARD, &r.problem, bits[k]);
             assert_true(a.in_range);
             assert_int_equal(a.past_bound, 0);
         }
-        assert_int_equal(agree_in_f64(&r.problem).past_bound, 0);
-        assert_int_equal(agree_in_f32(&r.problem).past_bound, 0);
+        assert_int_equal(agree_in_f64(FORWARD, &r.problem).past_bound, 0);
+        assert_int_equal(agree_in_f32(FORWARD, &r.problem).past_bound, 0);
         random_problem_free(&r);
     }
 }
