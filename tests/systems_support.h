@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the tests of the matrix interface and of the number systems share. Include it behind cmocka.h.
+/* What the tests of the matrix interface and of the number systems share. Include it behind
+ * cmocka.h.
  *
- * Tests run with fixed seeds, so a pass or a failure repeats. CASTLE_TEST_LONG=1 draws 20 times as
- * many random cases, CASTLE_TEST_SHORT=1 (under valgrind) a twentieth. */
+ * Tests run with fixed seeds, so a pass or a failure repeats. CASTLE_TEST_LONG=1 draws 20 times
+ * as many random cases, CASTLE_TEST_SHORT=1 (under valgrind) a twentieth. */
 #ifndef TESTS_SYSTEMS_SUPPORT_H
 #define TESTS_SYSTEMS_SUPPORT_H
 

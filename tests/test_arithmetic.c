@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Formats: two implementations of rounding, MPFR's and one on doubles, must agree, and both with the
- * definition. Declarations: what is accepted is what the grammar says, everything else is refused. */
+/* Formats: two implementations of rounding, MPFR's and one on doubles, must agree, and both
+ * with the definition. Declarations: what is accepted is what the grammar says, everything else
+ * is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,9 +124,10 @@ static void edges_are_rounded_alike(void **unused)
             least = 0x1p-1074;
             overflow = largest;
         }
-        const double edges[] = {0, least, least / 2, least * 1.5, least * 2.5, normal, normal - least,
-                                normal - least / 2, largest, overflow, 1, 1 + ldexp(1, -f->precision),
-                                1 + 3 * ldexp(1, -f->precision), DBL_MAX, 0x1p-1074, INFINITY, NAN};
+        double half = ldexp(1, -f->precision);
+        const double edges[] = {0, least, least / 2, least * 1.5, least * 2.5, normal,
+                                normal - least, normal - least / 2, largest, overflow, 1,
+                                1 + half, 1 + 3 * half, DBL_MAX, 0x1p-1074, INFINITY, NAN};
         for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {
             check_rounding(f, edges[e], 0, (long)e);
             check_rounding(f, nextafter(edges[e], INFINITY), 0, (long)e);
@@ -139,9 +141,8 @@ static void edges_are_rounded_alike(void **unused)
         assert_true(format_round_double(normal - least / 2, f) == normal);
         assert_true(isinf(format_round_double(overflow, f)));               /* a tie, to even */
         assert_true(format_round_double(nextafter(overflow, 0), f) == largest);
-        assert_true(format_round_double(1 + ldexp(1, -f->precision), f) == 1);
-        assert_true(format_round_double(1 + 3 * ldexp(1, -f->precision), f) ==
-                    1 + 4 * ldexp(1, -f->precision));
+        assert_true(format_round_double(1 + half, f) == 1);
+        assert_true(format_round_double(1 + 3 * half, f) == 1 + 4 * half);
     }
 }
 
@@ -202,9 +203,9 @@ static void leaving_a_format_restores_the_widest_range(void **unused)
 
 /* ---- declarations --------------------------------------------------------------------------- */
 
-static const char *const keys[] = {"inputs", "scale", "sc", "t1", "g", "su", "p", "cache", "o", "lse",
-                                   "u", "dp", "ds", "dsu", "dt1", "dg", "dz", "dqu", "dku", "dvu",
-                                   "dqc", "dkc", "dvc"};
+static const char *const keys[] = {"inputs", "scale", "sc", "t1", "g", "su", "p", "cache", "o",
+                                   "lse", "u", "dp", "ds", "dsu", "dt1", "dg", "dz", "dqu", "dku",
+                                   "dvu", "dqc", "dkc", "dvc"};
 static const Stage stages[] = {STAGE_INPUT, STAGE_SCALE, STAGE_SC, STAGE_T1, STAGE_G, STAGE_SU,
                                STAGE_P, STAGE_CACHE, STAGE_O, STAGE_LSE, STAGE_U, STAGE_DP,
                                STAGE_DS, STAGE_DSU, STAGE_DT1, STAGE_DG, STAGE_DZ, STAGE_DQU,
@@ -232,16 +233,16 @@ static bool is_one_of(Stage s, const Stage *list, size_t n)
 
 static bool is_operand(Stage s)
 {
-    const Stage operands[] = {STAGE_INPUT, STAGE_T1, STAGE_G, STAGE_P, STAGE_DS, STAGE_DSU, STAGE_DT1,
-                              STAGE_DZ};
+    const Stage operands[] = {STAGE_INPUT, STAGE_T1, STAGE_G, STAGE_P, STAGE_DS, STAGE_DSU,
+                              STAGE_DT1, STAGE_DZ};
     return is_one_of(s, operands, sizeof operands / sizeof *operands);
 }
 
 /* Answers but lse, which stays in float32. */
 static bool is_answer(Stage s)
 {
-    const Stage answers[] = {STAGE_O, STAGE_U, STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC, STAGE_DKC,
-                             STAGE_DVC};
+    const Stage answers[] = {STAGE_O, STAGE_U, STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC,
+                             STAGE_DKC, STAGE_DVC};
     return is_one_of(s, answers, sizeof answers / sizeof *answers);
 }
 
@@ -275,7 +276,8 @@ static void a_key_overrides_its_own_site_only(void **unused)
     for (size_t p = 0; p < FORMATS; p++)
         for (size_t f = 0; f < FORMATS; f++)
             for (size_t key = 0; key < STAGES + 2; key++) {
-                const char *name = key < STAGES ? keys[key] : key == STAGES ? "operands" : "accumulate";
+                const char *name = key < STAGES ? keys[key]
+                                   : key == STAGES ? "operands" : "accumulate";
                 char text[100];
                 snprintf(text, sizeof text, "%s,%s=%s", formats[p]->name, name, formats[f]->name);
                 Arithmetic a = arithmetic(text), preset = arithmetic(formats[p]->name);

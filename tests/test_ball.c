@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Containment: whatever number stands in an operand's ball, the result's ball holds what MPFR computes
- * from that number. MPFR works at 1200 bits, where every sum and product of the doubles drawn here
- * is exact; other results are off by 2^-1190 relative, which the widths below hide unless the true
- * value lies within that of a ball's end.
+ * Containment: whatever number stands in an operand's ball, the result's ball holds what MPFR
+ * computes from that number. MPFR works at 1200 bits, where every sum and product of the doubles
+ * drawn here is exact; other results are off by 2^-1190 relative, which the widths below hide
+ * unless the true value lies within that of a ball's end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ static Points points_made(gsl_rng *r, System *in, size_t m, size_t n, int lowest
                           bool positive)
 {
     Points p;
-    double v[RUN];
+    double v[RUN] = {0};
     random_fill(r, v, m * n, lowest, highest, &BINARY64);
     for (size_t k = 0; positive && k < m * n; k++)
         v[k] = fabs(v[k]);
@@ -265,8 +265,8 @@ static void a_double_is_an_exact_ball(void **unused)
     system_free(in);
 }
 
-/* It carries no error of its own, whatever the balls; and it lies near the largest midpoint m: cut to
- * 32 bits it is off by less than 2^-31 |m|. */
+/* It carries no error of its own, whatever the balls; and it lies near the largest midpoint m:
+ * cut to 32 bits it is off by less than 2^-31 |m|. */
 static void the_reference_is_exact_and_near_the_largest(void **unused)
 {
     (void)unused;
@@ -344,8 +344,8 @@ static void radius_of(mpfr_t r, arb_srcptr ball)
     arf_clear(x);
 }
 
-/* One computation at growing precision: the enclosures all hold the same number, so they overlap, and
- * each is narrower than the one before. */
+/* One computation at growing precision: the enclosures all hold the same number, so they
+ * overlap, and each is narrower than the one before. */
 static void more_bits_give_narrower_balls_around_the_same_number(void **unused)
 {
     (void)unused;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Running error analysis: what a played kernel computes is never farther from the exact value than the
- * bound. Exact is MPFR at 300 bits from the same doubles. The comparison itself is exact but for
- * 2^-300 of the exact value, and the bound is read as the double it is: no slack is added anywhere.
+ * Running error analysis: what a played kernel computes is never farther from the exact value than
+ * the bound. Exact is MPFR at 300 bits from the same doubles. The comparison itself is exact but
+ * for 2^-300 of the exact value, and the bound is read as the double it is: no slack is added
+ * anywhere.
  *
  * The bounds must also be of use: how many times larger they are than the largest error met is
  * printed, and only printed.
@@ -59,7 +60,8 @@ static void compare(Case here, Matrix played, Matrix exact, Matrix bounded, Loos
             double error = agree ? 0 : fabs(mpfr_get_d(y, MPFR_RNDA));
             /* A bound that is not finite promises nothing; NaN would hide a mistake. */
             if (isnan(b->error) || !(error <= b->error || b->error > 1e308))
-                entries_differ(here, i, j, number_at(played, i, j), number_at(exact, i, j), b->error);
+                entries_differ(here, i, j, number_at(played, i, j), number_at(exact, i, j),
+                               b->error);
             loose->infinite += !(b->error < 1e308);
             loose->finite += b->error < 1e308;
             if (b->error > 0 && b->error < 1e308)
@@ -224,7 +226,8 @@ static void functions_are_within_their_bounds_where_exp_overflows(void **unused)
         enum { POINTS = 400, COLS = 8 };     /* short rows: gamma_4n of rule B5 stays finite */
         double v[POINTS], edge = (double)a.accumulate->emax * 0.69314718055994531;
         for (size_t k = 0; k < POINTS; k++)
-            v[k] = format_round_double(1.1 * edge * (2 * (double)k / (POINTS - 1) - 1), a.accumulate);
+            v[k] = format_round_double(1.1 * edge * (2 * (double)k / (POINTS - 1) - 1),
+                                       a.accumulate);
         Matrix P = matrix_from(t.played, POINTS / COLS, COLS, v);
         Matrix E = matrix_from(t.exact, POINTS / COLS, COLS, v);
         Matrix B = matrix_from(t.bounded, POINTS / COLS, COLS, v);
@@ -254,7 +257,8 @@ static Chain chain(System *in, const double *v, size_t L, size_t d)
     in->op->inverse_root(in, c.scale.entries, d);
     c.scale = stage(STAGE_SCALE, c.scale);
     c.T1 = stage(STAGE_T1, scaled(c.scale, product_nt(input[0], input[1], CAUSAL)));
-    c.G = stage(STAGE_G, map(SIGMOID, scaled(c.scale, product_nt(input[2], input[3], lookahead(5)))));
+    Matrix Z = scaled(c.scale, product_nt(input[2], input[3], lookahead(5)));
+    c.G = stage(STAGE_G, map(SIGMOID, Z));
     c.SU = stage(STAGE_SU, product_nt(c.T1, c.G, EVERYWHERE));
     c.SC = stage(STAGE_SC, scaled(c.scale, product_nt(input[0], input[3], CAUSAL)));
     c.P = stage(STAGE_P, row_softmax(subtract(c.SC, map(SILU, c.SU)), &c.lse));
@@ -273,13 +277,15 @@ static void check_chain(const char *declaration, unsigned long seed)
         enum { MOST = 12 };
         double v[4 * MOST * MOST];
         size_t L = 1 + random_up_to(r, MOST - 1), d = 1 + random_up_to(r, MOST - 1);
-        /* Inputs that the operand format holds, or that are rounded on the way in; small to large. */
+        /* Inputs that the operand format holds, or that are rounded on the way in; small to
+         * large. */
         const Format *f = n % 2 ? a.site[STAGE_INPUT] : a.accumulate;
         int top = (int)random_up_to(r, 4) - 2;
         random_fill(r, v, 4 * L * d, top - 12, top, f);
         Scope played = scope_open(t.played), exact = scope_open(t.exact);
         Scope bounded = scope_open(t.bounded);
-        Chain p = chain(t.played, v, L, d), e = chain(t.exact, v, L, d), b = chain(t.bounded, v, L, d);
+        Chain p = chain(t.played, v, L, d), e = chain(t.exact, v, L, d);
+        Chain b = chain(t.bounded, v, L, d);
         Case here = {"scale", seed, n, L, d};
         compare(here, p.scale, e.scale, b.scale, &loose);
         here.what = "T1";
@@ -346,8 +352,8 @@ static void what_is_exact_has_bound_0(void **unused)
     system_free(in);
 }
 
-/* An input that the format does not hold: v |x| and half the smallest subnormal, and no less than the
- * rounding really made. */
+/* An input that the format does not hold: v |x| and half the smallest subnormal, and no less
+ * than the rounding really made. */
 static void a_given_number_is_off_by_its_own_rounding(void **unused)
 {
     (void)unused;
@@ -368,7 +374,8 @@ static void a_given_number_is_off_by_its_own_rounding(void **unused)
             scope_close(in, scope);
         }
         const double large = 2 * format_largest(f);
-        assert_true(isinf(bounded_at(stage(STAGE_INPUT, matrix_from(in, 1, 1, &large)), 0, 0)->error));
+        Matrix kept = stage(STAGE_INPUT, matrix_from(in, 1, 1, &large));
+        assert_true(isinf(bounded_at(kept, 0, 0)->error));
         system_free(in);
     }
     gsl_rng_free(r);
@@ -389,7 +396,8 @@ static void an_overflow_has_no_finite_bound(void **unused)
     for (size_t s = 0; s < 3; s++) {
         System *in = systems[s];
         Matrix A = matrix_from(in, 1, 3, v), B = columns(A, 0, 1), C = columns(A, 2, 1);
-        Matrix small = matrix_from(in, 1, 1, v + 3), large = matrix_from(in, 1, 1, (const double[]){20});
+        Matrix small = matrix_from(in, 1, 1, v + 3);
+        Matrix large = matrix_from(in, 1, 1, (const double[]){20});
         results[s][0] = add(B, B);
         results[s][1] = subtract(B, C);
         results[s][2] = scaled(B, B);
@@ -402,7 +410,8 @@ static void an_overflow_has_no_finite_bound(void **unused)
         results[s][9] = map(SIGMOID, scaled(matrix_from(in, 1, 1, (const double[]){-1}), large));
     }
     for (long k = 0; k < 10; k++)
-        compare((Case){"overflow", 0, k, 1, 1}, results[0][k], results[1][k], results[2][k], &loose);
+        compare((Case){"overflow", 0, k, 1, 1}, results[0][k], results[1][k], results[2][k],
+                &loose);
     trio_free(t);
 }
 

@@ -9,7 +9,10 @@
 #include "bug.h"
 #include "systems_support.h"
 
-static void with_arguments(void) { stop_on_bug("there", "%zu x %zu of %s", (size_t)2, (size_t)3, "A"); }
+static void with_arguments(void)
+{
+    stop_on_bug("there", "%zu x %zu of %s", (size_t)2, (size_t)3, "A");
+}
 
 static void without_arguments(void) { stop_on_bug(__func__, "100%% wrong"); }
 

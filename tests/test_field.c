@@ -110,8 +110,9 @@ static void matrices_over_the_field_are_a_ring(void **unused)
 
 static Matrix image(System *in, double x) { return matrix_from(in, 1, 1, &x); }
 
-/* Where doubles add and multiply without rounding, so do their images: set is a ring homomorphism of
- * the dyadic numbers. Both operands have at most 26 bits, so that the product is exact. */
+/* Where doubles add and multiply without rounding, so do their images: set is a ring
+ * homomorphism of the dyadic numbers. Both operands have at most 26 bits, so that the product
+ * is exact. */
 static void set_is_a_ring_homomorphism_on_dyadic_numbers(void **unused)
 {
     (void)unused;
@@ -179,8 +180,8 @@ static void what_has_no_image_stops(void **unused)
 
 /* ---- random elements ------------------------------------------------------------------------ */
 
-/* splitmix64's finaliser and its inverse: x ^= x >> s is undone by repeating it, a multiplication by
- * an odd number by its inverse modulo 2^64, which Newton's iteration finds. */
+/* splitmix64's finaliser and its inverse: x ^= x >> s is undone by repeating it, a
+ * multiplication by an odd number by its inverse modulo 2^64, which Newton's iteration finds. */
 static uint64_t unshift(uint64_t x, int s)
 {
     uint64_t y = x;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The laws of the matrix interface. Where a law is about which entries take part, it is tested in the
- * field of 2^61 - 1 elements against plain arrays with absent entries as 0: there is no rounding, and
- * a formula that is wrong agrees by chance with probability about 2^-60.
+ * The laws of the matrix interface. Where a law is about which entries take part, it is tested in
+ * the field of 2^61 - 1 elements against plain arrays with absent entries as 0: there is no
+ * rounding, and a formula that is wrong agrees by chance with probability about 2^-60.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,9 +65,9 @@ static Matrix random_banded(System *in, size_t rows, size_t cols, Band band, uin
 static void words_differ(const char *what, Matrix A, Matrix B, Band mask, size_t i, size_t j,
                          uint64_t got, uint64_t expected)
 {
-    print_error("%s of %zu x %zu, band %td..%td, and %zu x %zu, band %td..%td, mask %td..%td: entry "
-                "(%zu, %zu) is %llu, expected %llu\n", what, A.rows, A.cols, A.band.lo, A.band.hi,
-                B.rows, B.cols, B.band.lo, B.band.hi, mask.lo, mask.hi, i, j,
+    print_error("%s of %zu x %zu, band %td..%td, and %zu x %zu, band %td..%td, mask %td..%td: "
+                "entry (%zu, %zu) is %llu, expected %llu\n", what, A.rows, A.cols, A.band.lo,
+                A.band.hi, B.rows, B.cols, B.band.lo, B.band.hi, mask.lo, mask.hi, i, j,
                 (unsigned long long)got, (unsigned long long)expected);
     fail();
 }
@@ -117,7 +117,8 @@ static void dense_product(const Kind *kind, Matrix A, Matrix B, size_t m, size_t
         }
 }
 
-static Matrix random_operand(System *in, bool turned, size_t m, size_t n, Band band, uint64_t *state)
+static Matrix random_operand(System *in, bool turned, size_t m, size_t n, Band band,
+                             uint64_t *state)
 {
     return turned ? random_banded(in, n, m, band, state) : random_banded(in, m, n, band, state);
 }
@@ -190,8 +191,9 @@ static void larger_products_with_bands_are_dense_products_of_zeros(void **unused
         size_t m = 1 + random_up_to(r, 47), inner = 1 + random_up_to(r, 47);
         size_t n = 1 + random_up_to(r, 47);
         const Kind *kind = &kinds[k % KINDS];
-        Matrix A = random_operand(in, kind->a_transposed, m, inner, random_band(r, m, inner), &state);
-        Matrix B = random_operand(in, kind->b_transposed, inner, n, random_band(r, inner, n), &state);
+        Band a = random_band(r, m, inner), b = random_band(r, inner, n);
+        Matrix A = random_operand(in, kind->a_transposed, m, inner, a, &state);
+        Matrix B = random_operand(in, kind->b_transposed, inner, n, b, &state);
         Band mask = random_band(r, m, n);
         dense_product(kind, A, B, m, inner, n, dense);
         check_product(kind->name, A, B, mask, kind->multiply(A, B, mask), dense);
@@ -281,7 +283,8 @@ static void every_sum(System *in, size_t m, size_t n, uint64_t *state)
                     uint64_t a = at(A, i, j), b = at(B, i, j);
                     dot = plus(dot, times(a, b));
                     if (at(both, i, j) != times(a, b))
-                        words_differ("hadamard", A, B, EVERYWHERE, i, j, at(both, i, j), times(a, b));
+                        words_differ("hadamard", A, B, EVERYWHERE, i, j, at(both, i, j),
+                                     times(a, b));
                     bool here = allows(bands[x], i, j) && allows(bands[y], i, j);
                     if (here != in_range(row_range(both, i), j))
                         words_differ("presence in hadamard", A, B, EVERYWHERE, i, j, !here, here);
@@ -555,9 +558,10 @@ static void nan_spoils_its_own_row_of_a_softmax_only(void **unused)
 
 /* ---- softmax -------------------------------------------------------------------------------- */
 
-/* p_i = (e_i / l)(1 + d_i), |d_i| <= u, plus an underflow of at most half the smallest subnormal h;
- * l = (sum e_i)(1 + t), |t| <= gamma_(n-1), as every e_i >= 0, in any order. So the exact sum of the
- * p_i is off 1 by at most (1 + u) / (1 - gamma_(n-1)) - 1 + n h, however bad exp is. */
+/* p_i = (e_i / l)(1 + d_i), |d_i| <= u, plus an underflow of at most half the smallest
+ * subnormal h; l = (sum e_i)(1 + t), |t| <= gamma_(n-1), as every e_i >= 0, in any order. So
+ * the exact sum of the p_i is off 1 by at most (1 + u) / (1 - gamma_(n-1)) - 1 + n h, however
+ * bad exp is. */
 static double weight_sum_bound(double n, const Format *f)
 {
     double u = format_roundoff(f), g = gamma_up(n - 1, u);
@@ -692,8 +696,8 @@ static void the_reference_is_the_largest_present_entry_or_the_floor(void **unuse
     gsl_rng_free(r);
 }
 
-/* exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), and lse moves by c. Two enclosures of one number
- * overlap; and they are narrow, or the law would say nothing. */
+/* exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), and lse moves by c. Two enclosures of one
+ * number overlap; and they are narrow, or the law would say nothing. */
 static void a_shift_of_a_row_changes_no_weight(void **unused)
 {
     (void)unused;
@@ -892,7 +896,8 @@ static void matrix_from_reads_row_by_row(void **unused)
     }
 }
 
-/* What was made outside stays, what was made inside is gone; a sanitizer sees what is kept too long. */
+/* What was made outside stays, what was made inside is gone; a sanitizer sees what is kept too
+ * long. */
 static void a_scope_frees_what_was_made_in_it(void **unused)
 {
     (void)unused;

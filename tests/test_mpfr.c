@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* MPFR as a number system: at any precision one correct rounding per operation; playing a format, the
- * machine's own float and double bit for bit, and 16-bit formats by their bit patterns. */
+/* MPFR as a number system: at any precision one correct rounding per operation; playing a
+ * format, the machine's own float and double bit for bit, and 16-bit formats by their bit
+ * patterns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,9 +34,9 @@ enum { RUN = 512 };
 /* Random bits (every exponent alike), or numbers near 1, near underflow, near overflow, edges. */
 static float random_float(gsl_rng *r, size_t manner)
 {
-    const float edges[] = {0, -0.0f, 1, -1, FLT_MAX, -FLT_MAX, FLT_MIN, -FLT_MIN, 0x1p-149f, -0x1p-149f,
-                           0x1.fffffcp-127f, 0x1p-75f, 0x1p64f, 1 + FLT_EPSILON, 3, INFINITY,
-                           -INFINITY, NAN};
+    const float edges[] = {0, -0.0f, 1, -1, FLT_MAX, -FLT_MAX, FLT_MIN, -FLT_MIN, 0x1p-149f,
+                           -0x1p-149f, 0x1.fffffcp-127f, 0x1p-75f, 0x1p64f, 1 + FLT_EPSILON, 3,
+                           INFINITY, -INFINITY, NAN};
     switch (manner) {
     case 0:
         return float_from_bits((uint32_t)gsl_rng_get(r));

@@ -22,7 +22,10 @@ enum { KINDS = 2 };
 
 /* ---- one operation at a time ---------------------------------------------------------------- */
 
-static double rounded_like(const Kind *k, double x) { return k->format == &BINARY64 ? x : (double)(float)x; }
+static double rounded_like(const Kind *k, double x)
+{
+    return k->format == &BINARY64 ? x : (double)(float)x;
+}
 
 /* float operations by way of double: the double result is exact or rounded to more than 2 * 24 + 2
  * bits, so rounding it once more is innocuous (Figueroa 1995). */
@@ -70,7 +73,8 @@ static void single_operations_are_the_machine_s(void **unused)
 static void entries_are_rounded_when_set_and_exact_when_got(void **unused)
 {
     (void)unused;
-    const double v[] = {0, -0.0, 1, 0.1, 0x1p-149, 0x1p-160, 1e300, -1e300, INFINITY, NAN, 0x1p-1074};
+    const double v[] = {0, -0.0, 1, 0.1, 0x1p-149, 0x1p-160, 1e300, -1e300, INFINITY, NAN,
+                        0x1p-1074};
     for (size_t s = 0; s < KINDS; s++) {
         System *in = kinds[s].make();
         for (size_t j = 0; j < sizeof v / sizeof *v; j++)
@@ -89,13 +93,16 @@ static void entries_are_rounded_when_set_and_exact_when_got(void **unused)
     }
 }
 
-/* The C library's exp and log are good to one unit in the last place (glibc's manual), 2u relative.
- * exp is off by a = 2u, so 1 + exp by no more than that and a rounding u; the quotient adds u:
- * in all (1 + 2u)(1 + u)^2 - 1 < 5u. log near 1 is small, but the error stays relative. The exact
- * value is read from a ball rounded to a double, half a unit of float64 more.
- * SiLU'(x) = g (1 + x (1 - g)): with g off by 5u, 1 - g is off by 5u g + u (1 - g), the product with x
- * by u more, the sum by u more, the last product by u and g's 5u, all over g (1 + |x| (1 - g)):
- * at most g u (7 + 8 |x| (1 - g) + 5 |x| g) < 9u g (1 + |x|), to first order; 10u covers the rest.
+/* The C library's exp and log are good to one unit in the last place (glibc's manual), 2u
+ * relative. exp is off by a = 2u, so 1 + exp by no more than that and a rounding u; the
+ * quotient adds u: in all (1 + 2u)(1 + u)^2 - 1 < 5u. log near 1 is small, but the error stays
+ * relative. The exact value is read from a ball rounded to a double, half a unit of float64
+ * more.
+ *
+ * SiLU'(x) = g (1 + x (1 - g)): g is off by 5u g, 1 - g by 5u g + u (1 - g), its product with x
+ * by u more, the sum by u more, the last product by g's 5u and u more. In all, to first order,
+ * at most g u (7 + 9 |x| (1 - g) + 5 |x| g) <= 9u g (1 + |x|); 10u covers the rest.
+ *
  * g (1 - g) with g given takes two roundings, < 5u. */
 static double roundings_of(Function f, double x, double exact)
 {
@@ -221,9 +228,10 @@ static size_t pairs(const Problem *p, size_t i, size_t j)
     return allows(p->mask, i, j) ? count : 0;
 }
 
-/* n products and their sum in any order, fused or not, are off by at most gamma_n sum |a b| (Higham,
- * Accuracy and Stability, section 3.1); absent entries enter BLAS as zeros and add without error.
- * Exact values and sums of absolute values come from balls, the bound is rounded up. */
+/* n products and their sum in any order, fused or not, are off by at most gamma_n sum |a b|
+ * (Higham, Accuracy and Stability, section 3.1); absent entries enter BLAS as zeros and add
+ * without error. Exact values and sums of absolute values come from balls, the bound is rounded
+ * up. */
 static void products_are_within_gamma_n_of_the_exact_ones(void **unused)
 {
     (void)unused;
@@ -240,7 +248,7 @@ static void products_are_within_gamma_n_of_the_exact_ones(void **unused)
             Problem p = some_problem(r);
             fill(r, a, p.a_rows, p.a_cols, p.a, kinds[s].format);
             fill(r, b, p.b_rows, p.b_cols, p.b, kinds[s].format);
-            for (size_t k = 0; k < MOST * MOST; k++) {
+            for (size_t k = 0; k < sizeof a / sizeof *a; k++) {
                 abs_a[k] = fabs(a[k]);
                 abs_b[k] = fabs(b[k]);
             }
@@ -312,8 +320,8 @@ static void only_entries_computed_from_nan_are_nan(void **unused)
     gsl_rng_free(r);
 }
 
-/* Operands that are views with a stride, results cut to the mask: BLAS against the plain loop, which
- * products below 4096 multiplications take. Small integers make both exact. */
+/* Operands that are views with a stride, results cut to the mask: BLAS against the plain loop,
+ * which products below 4096 multiplications take. Small integers make both exact. */
 static void blas_on_views_is_the_plain_loop_on_rows(void **unused)
 {
     (void)unused;
@@ -322,7 +330,7 @@ static void blas_on_views_is_the_plain_loop_on_rows(void **unused)
         const Kind *kind = &kinds[n % KINDS];
         System *in = kind->make();
         static double v[90 * 90];
-        for (size_t k = 0; k < 90 * 90; k++)
+        for (size_t k = 0; k < sizeof v / sizeof *v; k++)
             v[k] = (double)random_up_to(r, 16) - 8;
         Matrix big = matrix_from(in, 90, 90, v), other = matrix_from(in, 90, 90, v);
         size_t x = random_up_to(r, 15), y = random_up_to(r, 15);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Monte Carlo arithmetic: without noise it is plain binary64; with noise each rule of noisy.c's header
- * perturbs by what it says.
+ * Monte Carlo arithmetic: without noise it is plain binary64; with noise each rule of noisy.c's
+ * header perturbs by what it says.
  *
- * A perturbation over its predicted size is a number in [-1, 1]. If it is uniform, its mean is 0 and
- * its mean square 1/3. By Hoeffding's inequality the mean of n such numbers is off by t with
- * probability at most 2 exp(-n t^2 / 2), the mean square by t with at most 2 exp(-2 n t^2). Every such
- * check below is set to a false alarm with probability 1e-9; there are fewer than 100 of them, and the
- * seeds are fixed, so that a check that passed once passes always.
+ * A perturbation over its predicted size is a number in [-1, 1]. If it is uniform, its mean is 0
+ * and its mean square 1/3. By Hoeffding's inequality the mean of n such numbers is off by t with
+ * probability at most 2 exp(-n t^2 / 2), the mean square by t with at most 2 exp(-2 n t^2). Every
+ * such check below is set to a false alarm with probability 1e-9; there are fewer than 200 of
+ * them, and the seeds are fixed, so that a check that passed once passes always.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,17 +66,19 @@ static void without_noise_it_is_plain_double_arithmetic(void **unused)
     (void)unused;
     const unsigned long seed = 1;
     gsl_rng *r = random_source(seed);
-    const char *const declarations[] = {"bfloat16", "float32", "float64", "float16,accumulate=tf32"};
+    const char *const declarations[] = {"bfloat16", "float32", "float64",
+                                        "float16,accumulate=tf32"};
     for (long n = 0; n < repetitions(400); n++) {
         Arithmetic a = arithmetic(declarations[n % 4]);
         System *in = noisy_system(&a, (uint64_t)n, 0);
-        enum { L = 7 };
-        double x[L * L], y[L * L], c[L];
-        random_fill(r, x, L * L, -10, 5, &BINARY64);
-        random_fill(r, y, L * L, -10, 5, &BINARY64);
+        enum { L = 7, ALL = L * L };
+        double x[ALL], y[ALL], c[L];
+        random_fill(r, x, ALL, -10, 5, &BINARY64);
+        random_fill(r, y, ALL, -10, 5, &BINARY64);
         random_fill(r, c, L, -10, 5, &BINARY64);
-        Matrix A = matrix_from(in, L, L, x), B = matrix_from(in, L, L, y), C = matrix_from(in, L, 1, c);
-        Matrix k = rows(C, 0, 1), sum = add(A, B), difference = subtract(A, B), multiple = scaled(k, A);
+        Matrix A = matrix_from(in, L, L, x), B = matrix_from(in, L, L, y);
+        Matrix C = matrix_from(in, L, 1, c), k = rows(C, 0, 1), sum = add(A, B);
+        Matrix difference = subtract(A, B), multiple = scaled(k, A);
         Matrix tn = product_tn(A, B, EVERYWHERE), both = hadamard(A, B), dots = row_dot(A, B);
         Matrix slope = map(GATE_SLOPE, A), silu_slope = map(SILU_SLOPE, A);
         Matrix quotient = row_divide(A, C), total = row_sum(A), nn = product(A, B, EVERYWHERE);
@@ -112,8 +114,9 @@ static void without_noise_it_is_plain_double_arithmetic(void **unused)
             assert_same(here, i, 0, number_at(dots, i, 0), dot_i);
         }
         for (int s = 0; s < STAGES; s++)
-            for (size_t ij = 0; ij < L * L; ij++)
-                assert_same(here, ij / L, ij % L, number_at(stage((Stage)s, A), ij / L, ij % L), x[ij]);
+            for (size_t ij = 0; ij < ALL; ij++)
+                assert_same(here, ij / L, ij % L, number_at(stage((Stage)s, A), ij / L, ij % L),
+                            x[ij]);
         system_free(in);
     }
     gsl_rng_free(r);
@@ -234,7 +237,7 @@ static void plain_log_is_correctly_rounded(void **unused)
 
 /* ---- seeds ---------------------------------------------------------------------------------- */
 
-enum { SIDE = 12 };
+enum { SIDE = 12, ALL_SIDES = SIDE * SIDE };
 
 static Matrix some_chain(System *in, const double *v)
 {
@@ -249,14 +252,14 @@ static void the_seed_alone_fixes_every_number(void **unused)
     (void)unused;
     gsl_rng *r = random_source(4);
     Arithmetic a = arithmetic("bfloat16");
-    double v[SIDE * SIDE];
-    random_fill(r, v, SIDE * SIDE, -3, 0, &BINARY64);
+    double v[ALL_SIDES];
+    random_fill(r, v, ALL_SIDES, -3, 0, &BINARY64);
     for (uint64_t seed = 0; seed < 20; seed++) {
         System *one = noisy_system(&a, seed, 1), *two = noisy_system(&a, seed, 1);
         System *other = noisy_system(&a, seed + 1, 1);
         Matrix x = some_chain(one, v), y = some_chain(two, v), z = some_chain(other, v);
         Matrix again = some_chain(one, v);
-        for (size_t k = 0; k < SIDE * SIDE; k++) {
+        for (size_t k = 0; k < ALL_SIDES; k++) {
             assert_true(number_at(x, k / SIDE, k % SIDE) == number_at(y, k / SIDE, k % SIDE));
             assert_true(number_at(x, k / SIDE, k % SIDE) != number_at(z, k / SIDE, k % SIDE));
             assert_true(number_at(x, k / SIDE, k % SIDE) != number_at(again, k / SIDE, k % SIDE));
@@ -270,14 +273,14 @@ static void the_seed_alone_fixes_every_number(void **unused)
 
 /* ---- the rules ------------------------------------------------------------------------------ */
 
-enum { MANY = 1000 };
+enum { MANY = 1000, TWICE = 2 * MANY, THRICE = 3 * MANY };
 
 /* N1: y + xi (u |y| + tiny) after each single operation. */
 static void check_n1(const char *declaration, double amplify)
 {
-    const char *const names[] = {"N1, add", "N1, subtract", "N1, scaled", "N1, divide", "N1, sigmoid",
-                                 "N1, silu", "N1, exp", "N1, log", "N1, shift", "N1, hadamard",
-                                 "N1, gate slope", "N1, silu slope"};
+    const char *const names[] = {"N1, add", "N1, subtract", "N1, scaled", "N1, divide",
+                                 "N1, sigmoid", "N1, silu", "N1, exp", "N1, log", "N1, shift",
+                                 "N1, hadamard", "N1, gate slope", "N1, silu slope"};
     enum { RESULTS = 12 };
     gsl_rng *r = random_source(5);
     Arithmetic a = arithmetic(declaration);
@@ -351,15 +354,17 @@ static void check_n2(const char *declaration, double amplify, ProductKind kind)
     for (long n = 0; n < repetitions(60); n++) {
         Scope scope = scope_open(in);
         size_t m = 20 + random_up_to(r, 10), inner = 1 + random_up_to(r, 30), cols = 20;
-        double x[30 * 31], y[30 * 31];
+        enum { ROOM = 30 * 31 };
+        double x[ROOM], y[ROOM];
         Band band[3];
         for (size_t b = 0; b < 3; b++) {
             ptrdiff_t lo = (ptrdiff_t)random_up_to(r, 30) - 25;
-            band[b] = random_up_to(r, 2) ? (Band){lo, lo + (ptrdiff_t)random_up_to(r, 40)} : EVERYWHERE;
+            Band narrow = {lo, lo + (ptrdiff_t)random_up_to(r, 40)};
+            band[b] = random_up_to(r, 2) ? narrow : EVERYWHERE;
         }
         size_t b_cols = nt ? inner : cols;
-        random_fill(r, x, 30 * 31, -3, 3, &BINARY64);
-        random_fill(r, y, 30 * 31, -3, 3, &BINARY64);
+        random_fill(r, x, ROOM, -3, 3, &BINARY64);
+        random_fill(r, y, ROOM, -3, 3, &BINARY64);
         for (size_t k = 0; k < m * inner; k++)
             x[k] = allows(band[0], k / inner, k % inner) ? x[k] : 0;
         for (size_t k = 0; k < inner * cols; k++)
@@ -368,7 +373,7 @@ static void check_n2(const char *declaration, double amplify, ProductKind kind)
         A.band = band[0];
         B.band = band[1];
         /* A^T B from the transpose of A, band and all: the same sums */
-        double turned[30 * 31];
+        double turned[ROOM];
         for (size_t k = 0; k < m * inner; k++)
             turned[k % inner * m + k / inner] = x[k];
         Matrix T = matrix_from(in, inner, m, turned);
@@ -440,11 +445,11 @@ static void check_n3(const char *declaration, Stage site, double amplify)
     const double balanced = underflow / v * (1 + 0x1p-30);
     for (long n = 0; n < repetitions(40); n++) {
         Scope scope = scope_open(in);
-        double x[3 * MANY];
+        double x[THRICE];
         for (size_t k = 0; k < MANY; k++) {
             x[k] = random_double(r, 0, 4);
             x[MANY + k] = random_double(r, f->emin - 100, f->emin - 90);
-            x[2 * MANY + k] = balanced;
+            x[TWICE + k] = balanced;
         }
         Matrix A = stage(site, matrix_from(in, 3, MANY, x));
         for (size_t k = 0; k < MANY; k++) {
@@ -600,7 +605,8 @@ static void an_inexact_inverse_root_is_perturbed(void **unused)
             double y = number_at(A, 0, 0), exact = 1 / sqrt((double)n);
             bool power_of_4 = (n & (n - 1)) == 0 && (n & 0x55555555) != 0;
             if ((y == exact) != power_of_4)
-                entries_differ((Case){declarations[d], 11, (long)n, 1, 1}, 0, 0, y, exact, u * exact);
+                entries_differ((Case){declarations[d], 11, (long)n, 1, 1}, 0, 0, y, exact,
+                               u * exact);
             check_range("N1, inverse root", (y - exact) / (u * exact), u);
             scope_close(in, scope);
         }

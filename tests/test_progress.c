@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Progress is seen on a terminal only, and there only by those who wait over two seconds. The clock is
- * the test's own, so nobody waits here. */
+/* Progress is seen on a terminal only, and there only by those who wait over two seconds. The
+ * clock is the test's own, so nobody waits here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,10 +23,10 @@
 static time_t jump;             /* seconds that the clock is ahead */
 
 /* In the place of the C library's, for the code under test. */
-int clock_gettime(clockid_t clock, struct timespec *now)
+int clock_gettime(clockid_t __clock_id, struct timespec *__tp)
 {
-    int result = (int)syscall(SYS_clock_gettime, clock, now);
-    now->tv_sec += jump;
+    int result = (int)syscall(SYS_clock_gettime, __clock_id, __tp);
+    __tp->tv_sec += jump;
     return result;
 }
 
@@ -80,6 +80,7 @@ static void nothing_is_printed_where_no_terminal_is(void **unused)
 static int terminal(int *slave)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
+    *slave = -1;
     if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0 ||
         (*slave = open(ptsname(master), O_RDWR | O_NOCTTY)) < 0) {
         print_message("no pseudo-terminal: %s\n", strerror(errno));
@@ -91,7 +92,7 @@ static int terminal(int *slave)
 static void a_terminal_is_told_after_two_seconds(void **unused)
 {
     (void)unused;
-    int slave, master = terminal(&slave);
+    int slave = -1, master = terminal(&slave);
     char text[4096];
     ten_steps(slave, 0);
     arrived(master, text, sizeof text);
@@ -110,7 +111,7 @@ static void a_terminal_is_told_after_two_seconds(void **unused)
 static void progress_without_steps_prints_nothing(void **unused)
 {
     (void)unused;
-    int slave, master = terminal(&slave);
+    int slave = -1, master = terminal(&slave);
     char text[100];
     int kept = dup(STDERR_FILENO);
     assert_true(dup2(slave, STDERR_FILENO) >= 0);
