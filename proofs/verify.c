@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "dump.h"
 #include "progress.h"
+#include "stages.h"
 
 #include <argp.h>
 #include <gsl/gsl_randist.h>
@@ -279,17 +280,22 @@ static bool verify_items(const Items *items, const long *bits, size_t precisions
 
 typedef struct Options {
     long length, dim, window, seed;
+    bool stages;
     long bits[MOST_PRECISIONS];
     size_t precisions;
     char **files;
     size_t file_count;
 } Options;
 
+enum { OPTION_STAGE = 256 };
+
 static const struct argp_option options[] = {
     {"length", 'L', "L", 0, "tokens of a random problem", 0},
     {"dim", 'd', "D", 0, "head dimension of a random problem", 0},
     {"window", 'W', "W", 0, "lookahead window of a random problem", 0},
     {"bits", 'p', "P,...", 0, "MPFR's precisions, at most five (default 24,53,113,256,1024)", 0},
+    {"stage", OPTION_STAGE, NULL, 0, "print every intermediate of one small random problem (at most 5 "
+     "tokens, 5 dimensions) for two forms side by side", 0},
     {"seed", 's', "S", 0, "seed of the random problems (default 1)", 0},
     {0},
 };
@@ -320,6 +326,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 's':
         o->seed = whole_number(state, "--seed", arg, 0, 1 << 30);
         return 0;
+    case OPTION_STAGE:
+        o->stages = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->stages && (o->file_count || o->length > STAGES_MOST || o->dim > STAGES_MOST))
+            argp_error(state, "--stage takes one random problem of at most %d tokens and dimensions",
+                       STAGES_MOST);
+        return 0;
     case ARGP_KEY_ARGS:
         o->files = state->argv + state->next;
         o->file_count = (size_t)(state->argc - state->next);
@@ -338,7 +352,8 @@ int command_verify(int argc, char **argv)
         "\vExamples:\n"
         "  castle verify\n"
         "  castle verify vectors/dumps/trained-layer1.safetensors\n"
-        "  castle verify --length 40 --dim 8 --window 5 --seed 7\n\n"
+        "  castle verify --length 40 --dim 8 --window 5 --seed 7\n"
+        "  castle verify --stage --length 4 --dim 2\n\n"
         "Exit status: 0 all forms agree, 1 they do not, 2 unusable input or options.",
         NULL, NULL, NULL};
     Options o = {.length = -1, .dim = -1, .window = -1, .seed = 1,
@@ -354,6 +369,13 @@ int command_verify(int argc, char **argv)
     if (k < o.file_count) {
         free_items(&items);
         return refuse(argv[0], &failure);
+    }
+    if (o.stages) {
+        add_random(&items, "", o.length < 0 ? 4 : (size_t)o.length, o.dim < 0 ? 2 : (size_t)o.dim,
+                   o.window < 0 ? NO_WINDOW : (size_t)o.window, 1, (unsigned long)o.seed);
+        print_stages(stdout, &items.item[0].problem);
+        free_items(&items);
+        return EXIT_SUCCESS;
     }
     if (o.length >= 0 || o.dim >= 0 || o.window >= 0)
         add_random(&items, "random", (size_t)(o.length < 0 ? 32 : o.length),

@@ -12,11 +12,6 @@ Gradients gradients_for(const Head *h)
                        matrix(in, L, d), matrix(in, L, d), matrix(in, L, d)};
 }
 
-static Matrix negative(Matrix A)
-{
-    return subtract(matrix(A.in, A.rows, A.cols), A);
-}
-
 void backward(const Head *h, Matrix dO, Gradients *g)
 {
     head_must_be_sound(h, __func__);
@@ -37,7 +32,7 @@ void backward(const Head *h, Matrix dO, Gradients *g)
     Matrix dS = stage(STAGE_DS, unrounded_dS);
 
     /* S = SC - SiLU(SU) */
-    Matrix dSU = stage(STAGE_DSU, negative(hadamard(unrounded_dS, variant_slope(h, f.SU))));
+    Matrix dSU = stage(STAGE_DSU, negated(hadamard(unrounded_dS, variant_slope(h, f.SU))));
 
     /* SU = T1 G^T, T1 within tril, G within allowed */
     Matrix dT1 = stage(STAGE_DT1, product(dSU, f.G, CAUSAL));

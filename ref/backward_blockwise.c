@@ -14,11 +14,6 @@ typedef struct Pass {
 
 static void accumulate(Matrix sum, Matrix term) { assign(sum, add(sum, term)); }
 
-static Matrix negative(Matrix A)
-{
-    return subtract(matrix(A.in, A.rows, A.cols), A);
-}
-
 /* G = sigmoid(Z), Z = scale QU_j KU_e^T, with dG the gradient of G: on to dQU_j and dKU_e. */
 static void through_gates(const Pass *p, size_t j, size_t e, Matrix gates, Matrix dG)
 {
@@ -70,7 +65,7 @@ static void backward_block(const Pass *p, size_t i, size_t j, Matrix Dj, Matrix 
                scaled(h->scale, product(dS, variant_causal_keys(h, block(b, h->KC, j)), EVERYWHERE)));
     Matrix dKC = scaled(h->scale, product_tn(dS, block(b, h->QC, i), EVERYWHERE));
     accumulate(block(b, p->g->dKC, j), variant_causal_keys(h, dKC));
-    Matrix dSU = stage(STAGE_DSU, negative(hadamard(unrounded_dS, variant_slope(h, SU))));
+    Matrix dSU = stage(STAGE_DSU, negated(hadamard(unrounded_dS, variant_slope(h, SU))));
     through_SU(p, i, j, dSU, Dj, dDj, T1, gates, G);
 }
 

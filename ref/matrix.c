@@ -299,6 +299,12 @@ Matrix subtract(Matrix A, Matrix B)
     return combine(A.in->op->subtract, __func__, A, B, hull(A.band, B.band));
 }
 
+/* 0 - A, entry by entry: exact in every system. */
+Matrix negated(Matrix A)
+{
+    return subtract(banded(A.in, A.rows, A.cols, A.band), A);
+}
+
 Matrix hadamard(Matrix A, Matrix B)
 {
     return combine(A.in->op->multiply, __func__, A, B, intersection(A.band, B.band));
@@ -336,11 +342,14 @@ Matrix map(Function f, Matrix A)
 
 Matrix stage(Stage name, Matrix A)
 {
-    if (!A.in->op->stage)
-        return A;
-    Matrix kept = banded(A.in, A.rows, A.cols, A.band);
-    assign(kept, A);
-    A.in->op->stage(A.in, name, kept);
+    Matrix kept = A;
+    if (A.in->op->stage) {
+        kept = banded(A.in, A.rows, A.cols, A.band);
+        assign(kept, A);
+        A.in->op->stage(A.in, name, kept);
+    }
+    if (A.in->observe)
+        A.in->observe(A.in->observer, name, kept);
     return kept;
 }
 

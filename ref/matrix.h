@@ -101,6 +101,7 @@ Matrix product_tn(Matrix A, Matrix B, Band mask);       /* (A^T B) o mask */
 
 Matrix add(Matrix A, Matrix B);
 Matrix subtract(Matrix A, Matrix B);
+Matrix negated(Matrix A);
 Matrix hadamard(Matrix A, Matrix B);                    /* A o B, present where both are */
 Matrix scaled(Matrix c, Matrix A);                      /* c A, with c a 1 x 1 matrix */
 Matrix map(Function f, Matrix A);                       /* f(A_ij) where A_ij is present */

@@ -58,6 +58,9 @@ struct System {
     } *made;
     size_t made_count, made_room;
     bool rows_in_parallel;  /* dot may run for several rows of a product at once */
+    /* Optional: is shown every stage as it is kept, in the order of the text. */
+    void (*observe)(void *observer, Stage, Matrix A);
+    void *observer;
 };
 
 /* Every system embeds System as its first member. */
