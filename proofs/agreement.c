@@ -54,7 +54,7 @@ static void pair_gradients(Pairs *p, const Gradients *a, const Gradients *b)
 {
     const Matrix x[] = {a->dQU, a->dKU, a->dVU, a->dQC, a->dKC, a->dVC};
     const Matrix y[] = {b->dQU, b->dKU, b->dVU, b->dQC, b->dKC, b->dVC};
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         pair_up(p, x[k], y[k], ANSWER_DQU + k);
 }
 

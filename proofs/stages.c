@@ -123,7 +123,7 @@ static void print_backward(FILE *out, const Problem *p, System *in)
     fprintf(out, "%-46s |  %s\n\n", "blockwise gradients, Algorithm 3", "dense gradients");
     print_lines(out, backward_lines, sizeof backward_lines / sizeof *backward_lines, NULL, &dense);
     const Matrix left[] = {b.dQU, b.dKU, b.dVU, b.dQC, b.dKC, b.dVC};
-    for (size_t k = 0; k < INPUTS; k++) {
+    for (Input k = 0; k < INPUTS; k++) {
         Record blocks = {0};
         Stage name = answer_stage(ANSWER_DQU + k);
         remember(&blocks, name, left[k]);

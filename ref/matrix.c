@@ -197,9 +197,22 @@ Matrix columns(Matrix A, size_t first, size_t count)
                     entry(A, 0, first)};
 }
 
+/* Whether every present entry of B is present in A, of the same shape. */
+static bool lies_within(Matrix B, Matrix A)
+{
+    for (size_t i = 0; i < A.rows; i++) {
+        Range a = row_range(A, i), b = row_range(B, i);
+        if (b.end > b.first && (b.first < a.first || b.end > a.end))
+            return false;
+    }
+    return true;
+}
+
 void assign(Matrix A, Matrix B)
 {
     shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
+    if (!lies_within(B, A))
+        stop_on_bug(__func__, "entries absent from the target are present in the source");
     for (size_t i = 0; i < A.rows; i++)
         A.in->op->copy(A.in, entry(A, i, 0), entry(B, i, 0), A.cols);
 }

@@ -37,7 +37,7 @@ RandomProblem random_problem(Family family, size_t length, size_t dim, size_t wi
                        .numbers = malloc((INPUTS + 1) * n * sizeof(double))};
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(rng, seed);
-    for (size_t k = 0; k < INPUTS; k++) {
+    for (Input k = 0; k < INPUTS; k++) {
         r.problem.input[k] = r.numbers + k * n;
         for (size_t i = 0; i < n; i++)
             r.numbers[k * n + i] = format_round_double(draw(rng, family, k), format);

@@ -41,7 +41,7 @@ static Case case_begin(Family family, size_t L, size_t d, size_t window, const c
         with_cotangent(&c.random);
     c.answers = problem_answers(&c.random.problem);
     c.oracle = oracle(&c.random.problem, false, false);
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         size_t n = L * answer_columns(a, d);
         c.answered[a] = calloc(n, sizeof(double));
         c.scores[a] = calloc(n, sizeof(Score));
@@ -55,7 +55,7 @@ static void case_end(Case *c)
 {
     random_problem_free(&c->random);
     oracle_free(c->oracle);
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         free(c->answered[a]);
         free(c->scores[a]);
     }
@@ -75,7 +75,7 @@ static void judge(Case *c, Verdict v[ANSWERS])
 {
     score_problem(&c->random.problem, &c->arithmetic, c->oracle,
                   (const double *const *)c->answered, c->scores);
-    for (size_t a = 0; a < c->answers; a++)
+    for (Answer a = 0; a < c->answers; a++)
         v[a] = gather(c, a);
 }
 
@@ -102,7 +102,7 @@ static void right_kernel_is_right_in_every_family_and_window(void **state)
             kernel(&c.random.problem, NO_FAULT, c.answered[ANSWER_O], c.answered[ANSWER_LSE],
                    c.answered[ANSWER_U]);
             judge(&c, v);
-            for (size_t a = 0; a < c.answers; a++)
+            for (Answer a = 0; a < c.answers; a++)
                 if (v[a].judgement != RIGHT) {
                     show(&c, a, &v[a]);
                     fail();
@@ -121,14 +121,14 @@ static void play(Case *c, bool decoding)
         Head head = problem_head(&c->random.problem, in);
         Answers answers = answers_for(&head);
         decode(&head, &answers);
-        for (size_t a = 0; a < FORWARD_ANSWERS; a++)
+        for (Answer a = 0; a < FORWARD_ANSWERS; a++)
             s.of[a] = answer_matrix(&answers, a);
     } else {
         s = solve(&c->random.problem, in);
     }
     mpfr_t x;
     mpfr_init2(x, 53);
-    for (size_t a = 0; a < c->answers; a++) {
+    for (Answer a = 0; a < c->answers; a++) {
         Matrix M = s.of[a];
         for (size_t k = 0; k < M.rows * M.cols; k++) {
             in->op->get(in, x, entry(M, k / M.cols, k % M.cols));
@@ -151,7 +151,7 @@ static void seeded_right_runs(const char *arithmetic, size_t runs)
         play(&c, r % 2 == 0);
         judge(&c, v);
         verdicts += c.answers;
-        for (size_t a = 0; a < c.answers; a++) {
+        for (Answer a = 0; a < c.answers; a++) {
             counts[v[a].judgement]++;
             most = fmax(most, v[a].worst_score.z);
             if (v[a].judgement != RIGHT)
@@ -203,7 +203,7 @@ static void no_right_run_passes_the_bound(void **state)
         Verdict v[ANSWERS];
         play(&c, r % 3 == 0);
         judge(&c, v);
-        for (size_t a = 0; a < c.answers; a++)
+        for (Answer a = 0; a < c.answers; a++)
             if (v[a].most_of_bound > 1) {
                 show(&c, a, &v[a]);
                 fail();
@@ -224,7 +224,7 @@ static void an_element_moved_by_20_sigma_is_noticed_everywhere(void **state)
         play(&c, false);
         judge(&c, v);
         Scales *s = error_scales(&c.random.problem, &c.arithmetic, c.oracle, SCALE_SEED);
-        for (size_t a = 0; a < c.answers; a++) {
+        for (Answer a = 0; a < c.answers; a++) {
             const Truth *t = &c.oracle->truth[a];
             for (size_t k = 0; k < t->rows * t->cols; k++) {
                 double right = c.answered[a][k], sigma = s->sigma[a][k / t->cols];
@@ -256,20 +256,20 @@ static double not_a_number(const Case *c, Answer a, size_t k) { return (void)c, 
 static double infinite(const Case *c, Answer a, size_t k) { return (void)c, (void)a, (void)k, INFINITY; }
 static double zero(const Case *c, Answer a, size_t k) { return (void)c, (void)a, (void)k, 0; }
 static double constant(const Case *c, Answer a, size_t k) { return (void)c, (void)a, (void)k, 0.5; }
-static double negated(const Case *c, Answer a, size_t k) { return -c->oracle->truth[a].value[k]; }
+static double sign_changed(const Case *c, Answer a, size_t k) { return -c->oracle->truth[a].value[k]; }
 
 static void answers_that_are_none_are_wrong(void **state)
 {
     (void)state;
-    static Substitute *const substitutes[] = {not_a_number, infinite, zero, constant, negated};
+    static Substitute *const substitutes[] = {not_a_number, infinite, zero, constant, sign_changed};
     Case c = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 5, true);
     for (size_t n = 0; n < sizeof substitutes / sizeof *substitutes; n++) {
         Verdict v[ANSWERS];
-        for (size_t a = 0; a < c.answers; a++)
+        for (Answer a = 0; a < c.answers; a++)
             for (size_t k = 0; k < 20 * answer_columns(a, 4); k++)
                 c.answered[a][k] = substitutes[n](&c, a, k);
         judge(&c, v);
-        for (size_t a = 0; a < c.answers; a++)
+        for (Answer a = 0; a < c.answers; a++)
             if (v[a].judgement != WRONG) {
                 print_error("substitute %zu\n", n);
                 show(&c, a, &v[a]);
@@ -284,7 +284,7 @@ static void one_missing_number_is_wrong_wherever_it_is(void **state)
     (void)state;
     Case c = case_begin(PLAIN, 9, 2, NO_WINDOW, "bfloat16", 6, true);
     Verdict v[ANSWERS];
-    for (size_t a = 0; a < c.answers; a++)
+    for (Answer a = 0; a < c.answers; a++)
         for (size_t k = 0; k < 9 * answer_columns(a, 2); k++) {
             play(&c, false);
             c.answered[a][k] = NAN;
@@ -302,10 +302,10 @@ static void another_problems_answers_are_wrong(void **state)
     Case other = case_begin(PLAIN, 20, 4, NO_WINDOW, "bfloat16", 9, true);
     Verdict v[ANSWERS];
     play(&other, false);
-    for (size_t a = 0; a < c.answers; a++)
+    for (Answer a = 0; a < c.answers; a++)
         memcpy(c.answered[a], other.answered[a], 20 * answer_columns(a, 4) * sizeof(double));
     judge(&c, v);
-    for (size_t a = 0; a < c.answers; a++)
+    for (Answer a = 0; a < c.answers; a++)
         assert_int_equal(v[a].judgement, WRONG);
     case_end(&c);
     case_end(&other);
@@ -337,10 +337,10 @@ static void fault_is_wrong(void **state)
            c.answered[ANSWER_U]);
     judge(&c, v);
     size_t wrong = 0;
-    for (size_t a = 0; a < c.answers; a++)
+    for (Answer a = 0; a < c.answers; a++)
         wrong += v[a].judgement == WRONG;
     if (!wrong)
-        for (size_t a = 0; a < c.answers; a++)
+        for (Answer a = 0; a < c.answers; a++)
             show(&c, a, &v[a]);
     case_end(&c);
     assert_true(wrong > 0);

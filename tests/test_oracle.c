@@ -31,7 +31,7 @@ static void values_and_tails_are_correctly_rounded(void **state)
         sequential(&head, &a);
         mpfr_t rest;
         mpfr_init2(rest, 1300);
-        for (size_t k = 0; k < FORWARD_ANSWERS; k++) {
+        for (Answer k = 0; k < FORWARD_ANSWERS; k++) {
             const Truth *t = &o->truth[k];
             for (size_t i = 0; i < t->rows * t->cols; i++) {
                 mpfr_srcptr x = entry(answer_matrix(&a, k), i / t->cols, i % t->cols);

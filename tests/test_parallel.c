@@ -25,7 +25,7 @@ static Head field_head(size_t L, size_t d, size_t window, uint64_t seed)
     uint64_t state = seed;
     Head h = {.window = window};
     Matrix *inputs[] = {&h.QU, &h.KU, &h.VU, &h.QC, &h.KC, &h.VC};
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         *inputs[k] = field_random_matrix(field, L, d, &state);
     h.scale = field_random_matrix(field, 1, 1, &state);
     return h;

@@ -34,7 +34,7 @@ static void scales_do_not_depend_on_threads(void **state)
         omp_set_num_threads(n + 1);
         s[n] = error_scales(&r.problem, &a, o, 7);
     }
-    for (size_t k = 0; k < FORWARD_ANSWERS; k++) {
+    for (Answer k = 0; k < FORWARD_ANSWERS; k++) {
         assert_memory_equal(s[0]->sigma[k], s[1]->sigma[k], 30 * sizeof(double));
         assert_memory_equal(s[0]->bound[k], s[1]->bound[k],
                             30 * answer_columns(k, 8) * sizeof(double));
@@ -52,7 +52,7 @@ static void sigma_has_three_significant_bits(void **state)
     Arithmetic a = arithmetic_named("float32");
     Oracle *o = oracle(&r.problem, false, false);
     Scales *s = error_scales(&r.problem, &a, o, 7);
-    for (size_t k = 0; k < FORWARD_ANSWERS; k++)
+    for (Answer k = 0; k < FORWARD_ANSWERS; k++)
         for (size_t i = 0; i < 30; i++) {
             int e;
             double m = ldexp(frexp(s->sigma[k][i], &e), 3);
@@ -88,7 +88,7 @@ static void sigma_is_linear_in_the_unit_roundoff(void **state)
     Arithmetic single = arithmetic_named("float32"), twice = arithmetic_named("float64");
     Oracle *o = oracle(&r.problem, false, false);
     Scales *s = error_scales(&r.problem, &single, o, 7), *d = error_scales(&r.problem, &twice, o, 7);
-    for (size_t k = 0; k < FORWARD_ANSWERS; k++)
+    for (Answer k = 0; k < FORWARD_ANSWERS; k++)
         for (size_t i = 0; i < 20; i++) {
             double ratio = s->sigma[k][i] == 0 ? 1 : ldexp(s->sigma[k][i], -29) / d->sigma[k][i];
             /* neighbours among numbers of 3 bits are at most 5/4 apart */
@@ -116,7 +116,7 @@ static void sigma_is_below_the_worst_case(void **state)
             Arithmetic a = arithmetic_named(names[n]);
             Oracle *o = oracle(&r.problem, false, false);
             Scales *s = error_scales(&r.problem, &a, o, 7);
-            for (size_t k = 0; k < FORWARD_ANSWERS; k++)
+            for (Answer k = 0; k < FORWARD_ANSWERS; k++)
                 for (size_t i = 0; i < 16; i++) {
                     double most = 0;
                     for (size_t j = 0; j < answer_columns(k, 4); j++)

@@ -39,7 +39,7 @@ Matrix answer_matrix(const Answers *a, Answer k)
 Head problem_head(const Problem *p, System *in)
 {
     Matrix M[INPUTS];
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         M[k] = stage(STAGE_INPUT, matrix_from(in, p->length, p->dim, p->input[k]));
     Matrix scale = matrix(in, 1, 1);
     if (p->scale != 0) {
@@ -67,7 +67,7 @@ Solution solve(const Problem *p, System *in)
         Gradients g = gradients_for(&head);
         backward(&head, dO, &g);
         const Matrix gradients[] = {g.dQU, g.dKU, g.dVU, g.dQC, g.dKC, g.dVC};
-        for (size_t k = 0; k < INPUTS; k++)
+        for (Input k = 0; k < INPUTS; k++)
             s.of[ANSWER_DQU + k] = gradients[k];
     }
     return s;
@@ -78,7 +78,7 @@ bool problem_is_finite(const Problem *p)
     for (size_t i = 0; p->cotangent && i < p->length * p->dim; i++)
         if (!isfinite(p->cotangent[i]))
             return false;
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         for (size_t i = 0; i < p->length * p->dim; i++)
             if (!isfinite(p->input[k][i]))
                 return false;

@@ -26,7 +26,7 @@ static int take_problem(Problem *p, const struct castle_problem *given, int answ
                                     given->qc, given->kc, given->vc};
     *p = (Problem){.length = given->length, .dim = given->dim, .scale = given->scale,
                    .window = given->window < NO_WINDOW ? given->window : NO_WINDOW};
-    for (size_t k = 0; k < INPUTS; k++) {
+    for (Input k = 0; k < INPUTS; k++) {
         if (!inputs[k])
             return refuse(why, why_size, "an input is NULL; expected all of qu ku vu qc kc vc");
         p->input[k] = inputs[k];

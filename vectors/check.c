@@ -34,7 +34,7 @@ static Problem problem_to_judge(const Dump *d, size_t head)
 {
     Problem p = dump_problem(d, head);
     bool asked = false;
-    for (size_t a = FORWARD_ANSWERS; a < ANSWERS; a++)
+    for (Answer a = FORWARD_ANSWERS; a < ANSWERS; a++)
         asked = asked || d->answer[a];
     if (!asked)
         p.cotangent = NULL;
@@ -47,7 +47,7 @@ static void score_head(CheckReport *report, const Dump *d, size_t head, const Or
     Problem p = problem_to_judge(d, head);
     const double *answered[ANSWERS];
     Score *scores[ANSWERS];
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         TensorReport *r = &report->tensor[a];
         size_t n = r->rows * r->cols;
         answered[a] = dump_answer(d, a, head);
@@ -72,7 +72,7 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
 {
     size_t heads = dump_problems(d), outside = 0;
     *report = (CheckReport){.judgement = RIGHT};
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (Answer a = 0; a < ANSWERS; a++)
         begin_tensor(&report->tensor[a], d, a);
     char name[80];
     failure_quote_path(name, sizeof name, what);
@@ -90,7 +90,7 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
             report->undefined += o->undefined;
             report->naive_heads += o->naive_ran;
             outside += o->naive_outside;
-            for (size_t a = 0; a < problem_answers(&p); a++)
+            for (Answer a = 0; a < problem_answers(&p); a++)
                 report->certified += o->truth[a].rows * o->truth[a].cols;
             progress_step(progress);
         }
@@ -98,7 +98,7 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
     }
     progress_end(progress);
     report->certified -= report->ties + report->undefined;
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (Answer a = 0; a < ANSWERS; a++)
         if (report->tensor[a].present) {
             end_tensor(&report->tensor[a], d, a);
             if (report->tensor[a].verdict.judgement > report->judgement)
@@ -115,7 +115,7 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
 
 void check_free(CheckReport *report)
 {
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         free(report->tensor[a].scores);
         free(report->tensor[a].truth);
     }

@@ -59,7 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static bool has_answers(const Dump *d)
 {
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (Answer a = 0; a < ANSWERS; a++)
         if (d->answer[a])
             return true;
     return false;

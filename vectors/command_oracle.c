@@ -90,7 +90,7 @@ static void solve_head(const Dump *d, size_t head, Output out[ANSWERS], size_t *
     Problem p = dump_problem(d, head);
     Oracle *o = oracle(&p, true, false);
     Scales *s = error_scales(&p, &d->arithmetic, o, SCALE_SEED);
-    for (size_t a = 0; a < problem_answers(&p); a++) {
+    for (Answer a = 0; a < problem_answers(&p); a++) {
         const Truth *t = &o->truth[a];
         for (size_t k = 0, at = head * t->rows * t->cols; k < t->rows * t->cols; k++, at++) {
             out[a].value[at] = t->value[k];
@@ -137,11 +137,11 @@ static bool write_answers(const Dump *d, const char *path, Output out[ANSWERS], 
     safetensors_add_metadata(w, "arithmetic", d->arithmetic.name);
     snprintf(text, sizeof text, "%zu", ties);
     safetensors_add_metadata(w, "ties", text);
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         safetensors_add(w, input_name(k), d->type, 4, shape, d->input[k]);
     if (d->cotangent)
         safetensors_add(w, "do", d->type, 4, shape, d->cotangent);
-    for (size_t a = 0; a < dump_answers(d); a++)
+    for (Answer a = 0; a < dump_answers(d); a++)
         add_answer(w, d, a, &out[a]);
     bool written = safetensors_write(w, path, f);
     safetensors_writer_free(w);
@@ -155,7 +155,7 @@ static bool solve_file(const Options *o, Failure *f)
         return false;
     Output out[ANSWERS] = {{0}};
     size_t heads = dump_problems(&d), ties = 0;
-    for (size_t a = 0; a < dump_answers(&d); a++) {
+    for (Answer a = 0; a < dump_answers(&d); a++) {
         size_t n = heads * d.length * answer_columns(a, d.dim);
         out[a] = (Output){room(n), room(n), room(n), room(n)};
     }
@@ -173,7 +173,7 @@ static bool solve_file(const Options *o, Failure *f)
     if (written)
         printf("%s: answers o, lse, u%s of %zu heads, %zu ties\n", o->out,
                d.cotangent ? " and six gradients" : "", heads, ties);
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         free(out[a].value);
         free(out[a].tail);
         free(out[a].typed);

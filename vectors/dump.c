@@ -45,7 +45,7 @@ static NumberType wider(NumberType a, NumberType b)
 static bool read_inputs(Dump *d, const char *path, Failure *f)
 {
     char found[200];
-    for (size_t k = 0; k < INPUTS; k++) {
+    for (Input k = 0; k < INPUTS; k++) {
         const char *name = input_name(k);
         const Tensor *t = safetensors_find(d->file, name);
         if (!t)
@@ -87,7 +87,7 @@ static bool read_cotangent(Dump *d, const char *path, Failure *f)
         d->cotangent = numbers(t);
         return true;
     }
-    for (size_t k = FORWARD_ANSWERS; k < ANSWERS; k++)
+    for (Answer k = FORWARD_ANSWERS; k < ANSWERS; k++)
         if (safetensors_find(d->file, answer_name(k)))
             return fail(f, "%s: gradient \"%s\" is there, but \"do\" is not; gradients are judged for "
                         "the gradient of o that the kernel was given", path, answer_name(k));
@@ -97,7 +97,7 @@ static bool read_cotangent(Dump *d, const char *path, Failure *f)
 static bool read_answers(Dump *d, const char *path, Failure *f)
 {
     char found[200];
-    for (size_t k = 0; k < ANSWERS; k++) {
+    for (Answer k = 0; k < ANSWERS; k++) {
         const Tensor *t = safetensors_find(d->file, answer_name(k));
         if (!t)
             continue;
@@ -116,10 +116,10 @@ static bool read_answers(Dump *d, const char *path, Failure *f)
 
 static bool is_read(const char *name)
 {
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         if (strcmp(name, input_name(k)) == 0)
             return true;
-    for (size_t k = 0; k < ANSWERS; k++)
+    for (Answer k = 0; k < ANSWERS; k++)
         if (strcmp(name, answer_name(k)) == 0)
             return true;
     return strcmp(name, "do") == 0;
@@ -176,7 +176,7 @@ static bool read_arithmetic(Dump *d, const char *where, const char *text, Failur
     if (!arithmetic_parse(&d->arithmetic, text, why, sizeof why))
         return fail(f, "%s: %s", where, why);
     /* An answer in a file is rounded to the file's type, whatever the kernel declares. */
-    for (size_t k = 0; k < ANSWERS; k++) {
+    for (Answer k = 0; k < ANSWERS; k++) {
         const Format **site = &d->arithmetic.site[answer_stage(k)];
         if (d->answer[k] && number_format(d->answer_type[k])->precision < (*site)->precision)
             *site = number_format(d->answer_type[k]);
@@ -215,10 +215,10 @@ bool dump_open(Dump *d, const char *path, const DumpOptions *given, Failure *f)
 
 void dump_close(Dump *d)
 {
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         free(d->input[k]);
     free(d->cotangent);
-    for (size_t k = 0; k < ANSWERS; k++)
+    for (Answer k = 0; k < ANSWERS; k++)
         free(d->answer[k]);
     safetensors_close(d->file);
     *d = (Dump){0};
@@ -231,7 +231,7 @@ size_t dump_answers(const Dump *d) { return d->cotangent ? ANSWERS : FORWARD_ANS
 Problem dump_problem(const Dump *d, size_t index)
 {
     Problem p = {.length = d->length, .dim = d->dim, .scale = d->scale, .window = d->window};
-    for (size_t k = 0; k < INPUTS; k++)
+    for (Input k = 0; k < INPUTS; k++)
         p.input[k] = d->input[k] + index * d->length * d->dim;
     if (d->cotangent)
         p.cotangent = d->cotangent + index * d->length * d->dim;

@@ -84,7 +84,7 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
 {
     *kept = solve(p, in);
     size_t left = 0;
-    for (size_t a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < problem_answers(p); a++) {
         Truth *t = &o->truth[a];
         Matrix balls = kept->of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
@@ -133,7 +133,7 @@ static void compare_naive(Oracle *o, const Problem *p, slong bits, const Solutio
     Head head = problem_head(p, in);
     Answers naive = answers_for(&head);
     sequential(&head, &naive);
-    for (size_t a = 0; a < FORWARD_ANSWERS; a++) {
+    for (Answer a = 0; a < FORWARD_ANSWERS; a++) {
         Matrix N = answer_matrix(&naive, a), B = balls->of[a];
         for (size_t i = 0; i < N.rows; i++)
             for (size_t j = 0; j < N.cols; j++) {
@@ -152,7 +152,7 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
 {
     Oracle *o = room(1, sizeof *o);
     unsigned char *settled[ANSWERS];
-    for (size_t a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < problem_answers(p); a++) {
         o->truth[a] = truth_of(p->length, answer_columns(a, p->dim));
         settled[a] = room(p->length * answer_columns(a, p->dim), 1);
     }
@@ -169,7 +169,7 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
         system_free(in);
     }
     /* What the highest precision cannot tell from a midpoint is a tie: both neighbours stand. */
-    for (size_t a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < problem_answers(p); a++) {
         for (size_t k = 0; k < o->truth[a].rows * o->truth[a].cols; k++)
             if (!settled[a][k]) {
                 o->truth[a].certificate[k] = TIE;

@@ -131,7 +131,7 @@ void report_print(FILE *out, const char *path, const Dump *d, const CheckReport 
     print_truth(out, d, c);
     fprintf(out, "  %-6s  %-7s %8s  %8s  %11s  %9s  %8s  %s\n", "tensor", "verdict", "elements",
             "max z", "susp. wrong", "err/bound", "ulps", "worst at [batch, head, t, k]");
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
             print_tensor(out, d, &c->tensor[a], a);
     fputc('\n', out);
@@ -140,7 +140,7 @@ void report_print(FILE *out, const char *path, const Dump *d, const CheckReport 
 ReportLine report_line(const char *path, const CheckReport *c)
 {
     ReportLine line = {.path = path, .judgement = c->judgement};
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         line.present[a] = c->tensor[a].present;
         line.verdict[a] = c->tensor[a].verdict;
     }
@@ -161,7 +161,7 @@ void report_table(FILE *out, const ReportLine *lines, size_t count)
 {
     enum { PATH = 28 };
     fprintf(out, "%-*s %-7s", PATH, "dump", "verdict");
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (Answer a = 0; a < ANSWERS; a++)
         fprintf(out, " %6s", answer_name(a));
     fputc('\n', out);
     for (size_t i = 0; i < count; i++) {
@@ -169,7 +169,7 @@ void report_table(FILE *out, const ReportLine *lines, size_t count)
         const char *slash = strrchr(lines[i].path, '/');
         failure_quote(path, sizeof path, slash && slash[1] ? slash + 1 : lines[i].path);
         fprintf(out, "%-*s %-7s", PATH, path, judgement_name(lines[i].judgement));
-        for (size_t a = 0; a < ANSWERS; a++)
+        for (Answer a = 0; a < ANSWERS; a++)
             if (lines[i].present[a])
                 print_cell(out, &lines[i].verdict[a]);
             else
@@ -245,7 +245,7 @@ json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
         "{s:i, s:I, s:I, s:I, s:I}", "bits", (int)c->bits, "certified", (json_int_t)c->certified,
         "ties", (json_int_t)c->ties, "undefined", (json_int_t)c->undefined,
         "heads_checked_sequentially", (json_int_t)c->naive_heads));
-    for (size_t a = 0; a < ANSWERS; a++)
+    for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
             json_object_set_new(tensors, answer_name(a), tensor_json(d, &c->tensor[a]));
     for (size_t k = 0; k < d->not_judged_count; k++)

@@ -40,7 +40,7 @@ static void noisy_run(const Problem *p, const Arithmetic *arithmetic, const Orac
     double amplify = amplification(arithmetic);
     System *in = noisy_system(arithmetic, seed, amplify);
     Solution noisy = solve(p, in);
-    for (size_t a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < problem_answers(p); a++) {
         const Truth *t = &o->truth[a];
         Matrix N = noisy.of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
@@ -60,11 +60,11 @@ static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic
     double *squares[SCALE_RUNS][ANSWERS];
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t r = 0; r < SCALE_RUNS; r++) {
-        for (size_t a = 0; a < ANSWERS; a++)
+        for (Answer a = 0; a < ANSWERS; a++)
             squares[r][a] = room(o->truth[a].rows);
         noisy_run(p, arithmetic, o, seed + r, squares[r]);
     }
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
         for (size_t i = 0; i < t->rows; i++) {
             double sum = 0;
@@ -84,7 +84,7 @@ static void find_bound(Scales *s, const Problem *p, const Arithmetic *arithmetic
 {
     System *in = bounded_system(arithmetic);
     Solution bounded = solve(p, in);
-    for (size_t a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < problem_answers(p); a++) {
         const Truth *t = &o->truth[a];
         Matrix B = bounded.of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
@@ -102,7 +102,7 @@ Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracl
     Scales *s = calloc(1, sizeof *s);
     if (!s)
         stop_on_bug(__func__, "out of memory");
-    for (size_t a = 0; a < ANSWERS; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         s->sigma[a] = room(o->truth[a].rows);
         s->bound[a] = room(o->truth[a].rows * o->truth[a].cols);
     }
