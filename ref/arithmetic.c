@@ -22,7 +22,7 @@ const Format *format_named(const char *name)
 }
 
 double format_roundoff(const Format *f) { return ldexp(1, -f->precision); }
-double format_underflow(const Format *f) { return ldexp(1, f->emin - f->precision); }
+double format_smallest(const Format *f) { return ldexp(1, f->emin - f->precision + 1); }
 
 double format_largest(const Format *f)
 {

@@ -22,7 +22,7 @@ extern const Format BINARY64, BINARY32, TF32, BFLOAT16, BINARY16;
 
 const Format *format_named(const char *name);       /* float64 float32 tf32 bfloat16 float16; or NULL */
 double format_roundoff(const Format *);             /* unit roundoff u = 2^-precision */
-double format_underflow(const Format *);            /* half the smallest subnormal number */
+double format_smallest(const Format *);             /* the smallest subnormal number */
 double format_largest(const Format *);              /* the largest finite number */
 
 /* The value of x in format f, rounded to nearest, ties to even, subnormals and overflow included.

@@ -212,6 +212,51 @@ static void every_operation_is_within_its_bound(void **unused)
     check_operations("float32,accumulate=tf32", 4);
 }
 
+/* Rule B4's first part alone: an argument that is off by up to e moves f by no more than the bound,
+ * whatever the function's own roundings, which float64 makes negligible. */
+static void a_function_moves_no_farther_than_its_bound(void **unused)
+{
+    (void)unused;
+    const unsigned long seed = 30;
+    const Function functions[] = {SIGMOID, SILU, EXP, LOG, SILU_SLOPE, GATE_SLOPE};
+    gsl_rng *r = random_source(seed);
+    Arithmetic a = arithmetic("float64");
+    System *exact = mpfr_system(EXACT), *in = bounded_system(&a);
+    mpfr_t x, y;
+    mpfr_inits2(EXACT, x, y, (mpfr_ptr)NULL);
+    double tightest = 0;
+    for (long n = 0; n < repetitions(20000); n++) {
+        Scope here = scope_open(in), there = scope_open(exact);
+        Function f = functions[n % 6];
+        double v = f == LOG ? exp(6 * gsl_rng_uniform(r) - 3)
+                   : f == GATE_SLOPE ? gsl_rng_uniform(r) : 12 * (2 * gsl_rng_uniform(r) - 1);
+        double e = ldexp(gsl_rng_uniform(r), 2 - (int)random_up_to(r, 20));
+        if (f == LOG)
+            e = fmin(e, 0.9 * v);
+        double t = random_up_to(r, 2) ? 2 * gsl_rng_uniform(r) - 1 : random_up_to(r, 1) ? 1 : -1;
+        const double points[] = {v, v + t * e};
+        e = fmax(e, nextafter(fabs(points[1] - points[0]), INFINITY));
+        Matrix A = matrix_from(in, 1, 1, &v), P = map(f, matrix_from(exact, 1, 2, points));
+        ((Bounded *)A.entries)->error = e;
+        double bound = bounded_at(map(f, A), 0, 0)->error;
+        entry_to(x, P, 0, 0);
+        entry_to(y, P, 0, 1);
+        mpfr_sub(y, y, x, MPFR_RNDN);
+        double moved = fabs(mpfr_get_d(y, MPFR_RNDA));
+        if (!(moved <= bound))
+            entries_differ((Case){operation_names[SIGMOIDS + n % 6], seed, n, 1, 1}, 0, 0,
+                           points[1], v, bound);
+        tightest = fmax(tightest, moved / bound);
+        scope_close(in, here);
+        scope_close(exact, there);
+    }
+    print_message("functions of inexact arguments: moved / bound up to %.3f\n", tightest);
+    mpfr_clears(x, y, (mpfr_ptr)NULL);
+    system_free(exact);
+    system_free(in);
+    gsl_rng_free(r);
+}
+
 /* exp(-x) overflows at x = -log(largest): the played gate is 0 there, the true one is not, and SiLU
  * makes up to |x| times as much of it. */
 static void functions_are_within_their_bounds_where_exp_overflows(void **unused)
@@ -458,6 +503,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operation_is_within_its_bound),
+        cmocka_unit_test(a_function_moves_no_farther_than_its_bound),
         cmocka_unit_test(functions_are_within_their_bounds_where_exp_overflows),
         cmocka_unit_test(a_whole_chain_is_within_its_bound),
         cmocka_unit_test(what_is_exact_has_bound_0),

@@ -44,13 +44,13 @@ static Piece *draft_find(Draft *f, const char *name)
     return NULL;
 }
 
-/* Six inputs and three answers, 2 x 3 x 5 x 2, all F32. */
+/* Six inputs and the three forward answers, 2 x 3 x 5 x 2, all F32. */
 static Draft full_draft(void)
 {
     Draft f = {.count = 0};
     for (Input k = 0; k < INPUTS; k++)
         draft_add(&f, input_name(k), TYPE_F32, 4, 100.0 * (double)k);
-    for (Answer a = 0; a < ANSWERS; a++)
+    for (Answer a = 0; a < FORWARD_ANSWERS; a++)
         draft_add(&f, answer_name(a), TYPE_F32, a == ANSWER_LSE ? 3 : 4, 1000 * (double)(a + 1));
     return f;
 }
@@ -139,7 +139,8 @@ typedef struct Refusal {
                      "bfloat16 or float16, optionally followed by ,key=format"
 #define ITEM(item, text) "unknown item \"" item "\" in arithmetic \"" text "\": expected " \
                          "key=format, with a key of accumulate operands inputs scale sc t1 " \
-                         "g su p cache o lse u"
+                         "g su p cache o lse u dp ds dsu dt1 dg dz dqu dku dvu dqc " \
+                         "dkc dvc"
 #define TEN "1234567890"
 
 static const Refusal refusals[] = {
@@ -498,14 +499,14 @@ static void all_else_is_listed_as_not_judged(void **state)
 {
     Draft f = full_draft();
     (void)state;
-    draft_add(&f, "dqu", TYPE_F32, 4, 0);
+    draft_add(&f, "dx", TYPE_F32, 4, 0);
     draft_add(&f, "do", TYPE_F32, 4, 0);
     draft_add(&f, "O", TYPE_F32, 4, 0);
     draft_add(&f, "", TYPE_F32, 1, 0);
     draft_add(&f, "o.lo", TYPE_F64, 4, 0);
     Dump d = opened(&f, &nothing);
     assert_int_equal(d.not_judged_count, 4);
-    assert_string_equal(d.not_judged[0], "dqu");
+    assert_string_equal(d.not_judged[0], "dx");
     assert_string_equal(d.not_judged[1], "O");
     assert_string_equal(d.not_judged[2], "");
     assert_string_equal(d.not_judged[3], "o.lo");
@@ -537,9 +538,38 @@ static void closing_leaves_nothing(void **state)
     dump_close(&d);
 }
 
+/* Gradients are judged for the gradient of o that the kernel was given: without "do" there is none. */
+static void gradients_need_the_cotangent(void **state)
+{
+    (void)state;
+    Draft f = full_draft();
+    draft_add(&f, "dqc", TYPE_F32, 4, 7000);
+    draft_write(&f, scratch_path("dump"));
+    assert_refused("dqc alone", scratch_path("dump"), &nothing,
+                   "@: gradient \"dqc\" is there, but \"do\" is not; gradients are judged for the gradient "
+                   "of o that the kernel was given");
+    draft_add(&f, "do", TYPE_F64, 4, 8000);
+    Dump d = opened(&f, &nothing);
+    assert_int_equal(d.type, TYPE_F64);     /* the widest of inputs and cotangent */
+    assert_int_equal(dump_answers(&d), ANSWERS);
+    for (size_t h = 0; h < BATCH * HEADS; h++) {
+        Problem p = dump_problem(&d, h);
+        assert_true(p.cotangent[0] == 8000 + (double)(h * LENGTH * DIM));
+        assert_true(dump_answer(&d, ANSWER_DQC, h)[0] == 7000 + (double)(h * LENGTH * DIM));
+        assert_null(dump_answer(&d, ANSWER_DQU, h));
+    }
+    dump_close(&d);
+
+    draft_find(&f, "do")->shape[2] = LENGTH + 1;
+    draft_write(&f, scratch_path("dump"));
+    assert_refused("do one longer", scratch_path("dump"), &nothing,
+                   "@: tensor \"do\" has shape [2, 3, 6, 2]; expected that of \"qu\", [2, 3, 5, 2]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_need_the_cotangent),
         cmocka_unit_test(every_refusal_says_what_was_expected),
         cmocka_unit_test(what_is_no_container_is_refused),
         cmocka_unit_test(an_endless_declaration_is_refused),

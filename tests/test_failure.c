@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "bug.h"
 #include "failure.h"
 #include "vectors_support.h"
 

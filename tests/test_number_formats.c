@@ -84,8 +84,8 @@ static void test_format_constants(void **state)
         assert_int_equal(f->emin, expected[i].emin);
         assert_int_equal(f->emax, expected[i].emax);
         assert_true(format_largest(f) == ldexp(2 - ldexp(1, 1 - f->precision), f->emax));
-        assert_true(2 * format_underflow(f) == ldexp(1, f->emin - f->precision + 1));
-        assert_true(encode_bits(types[i], 2 * format_underflow(f)) == 1);
+        assert_true(format_smallest(f) == ldexp(1, f->emin - f->precision + 1));
+        assert_true(encode_bits(types[i], format_smallest(f)) == 1);
     }
     assert_true(format_largest(number_format(TYPE_F64)) == DBL_MAX);
     assert_true(format_largest(number_format(TYPE_F32)) == (double)FLT_MAX);

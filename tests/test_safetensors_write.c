@@ -123,8 +123,8 @@ static void test_round_trip_of_every_type(void **state)
     for (int type = 0; type < NUMBER_TYPES; type++) {
         const Format *f = number_format((NumberType)type);
         const double chosen[COUNT] = {
-            0.0, -0.0, 2 * format_underflow(f), -2 * format_underflow(f), ldexp(1, f->emin),
-            ldexp(1, f->emin) - 2 * format_underflow(f), format_largest(f), -format_largest(f), INFINITY,
+            0.0, -0.0, format_smallest(f), -format_smallest(f), ldexp(1, f->emin),
+            ldexp(1, f->emin) - format_smallest(f), format_largest(f), -format_largest(f), INFINITY,
             -INFINITY, NAN, 1 + ldexp(1, 1 - f->precision),
         };
 

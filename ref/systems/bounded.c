@@ -30,9 +30,11 @@ static double held(const BoundedSystem *s, double size, double error)
     return size + error <= s->largest || isnan(size) ? error : INFINITY;
 }
 
-/* B1: a rounding of a result that is already off by `error`. */
+/* B1: a rounding of a result that is already off by `error`. An exact 0 stays one. */
 static double rounded(const BoundedSystem *s, double size, double error)
 {
+    if (size == 0 && error == 0)
+        return 0;
     return held(s, size, error + s->u * (size + error) + s->tiny);
 }
 
@@ -135,17 +137,25 @@ static void divide(System *in, void *z, const void *x, const void *c, size_t n)
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static double silu(double x) { return x * sigmoid(x); }
 
+/* sigmoid(x + e) - sigmoid(x), without cancellation for small e: s (1 - s) t / (1 + s t), t = exp(e) - 1. */
+static double sigmoid_step(double x, double e)
+{
+    double s = sigmoid(x), t = expm1(e);
+    return isinf(t) ? 1 - s : s * sigmoid(-x) * t / (1 + s * t);
+}
+
 /* How far f(x + e') can be from f(x) for |e'| <= e. All but SiLU are monotone; SiLU has one minimum. */
 static double spread(Function f, double x, double e)
 {
     const double minimum_at = -1.2784645427610738, minimum = -0.2784645427610738;
     switch (f) {
     case SIGMOID:
-        return fmax(sigmoid(x + e) - sigmoid(x), sigmoid(x) - sigmoid(x - e));
-    case SILU: {
-        double ends = fmax(fabs(silu(x + e) - silu(x)), fabs(silu(x) - silu(x - e)));
+        return fmax(sigmoid_step(x, e), -sigmoid_step(x, -e));
+    case SILU: {    /* (x + e) s(x + e) - x s(x) = x (s(x + e) - s(x)) + e s(x + e) */
+        double up = fabs(x * sigmoid_step(x, e) + e * sigmoid(x + e));
+        double down = fabs(x * sigmoid_step(x, -e) - e * sigmoid(x - e));
         bool inside = fabs(x - minimum_at) <= e;
-        return inside ? fmax(ends, silu(x) - minimum) : ends;
+        return inside ? fmax(fmax(up, down), silu(x) - minimum) : fmax(up, down);
     }
     case EXP:
         return exp(x + e) * -expm1(-e);     /* not exp(x) expm1(e): exp(x) may underflow */
@@ -244,7 +254,8 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
         size += a->size * b->size;
         error += product_error(a, b);
     }
-    error += gamma_of(s, (double)n) * (size + error) + (double)n * s->tiny;
+    if (size > 0 || error > 0)
+        error += gamma_of(s, (double)n) * (size + error) + (double)n * s->tiny;
     *(Bounded *)z = (Bounded){value, size, held(s, size, error)};
 }
 
@@ -298,7 +309,7 @@ static void keep(System *in, Stage name, Matrix A)
             if (size + x->error > format_largest(f))
                 x->error = INFINITY;
             else
-                x->error += v * (size + x->error) + format_underflow(f);
+                x->error += v * (size + x->error) + format_smallest(f) / 2;
         }
     }
 }

@@ -275,7 +275,7 @@ static void keep(System *in, Stage name, Matrix A)
     double v = s->amplify * arithmetic_site_roundoff(&s->arithmetic, name);
     if (v == 0)
         return;
-    double underflow = s->amplify * format_underflow(f);
+    double underflow = s->amplify * format_smallest(f) / 2;
     for (size_t i = 0; i < A.rows; i++) {
         Range k = row_range(A, i);
         for (size_t j = k.first; j < k.end; j++) {
