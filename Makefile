@@ -19,7 +19,9 @@ LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lm
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
 COMMANDS = ref/main.c vectors/command_check.c vectors/command_oracle.c proofs/verify.c
-SOURCES := $(filter-out $(COMMANDS),$(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
+STABILITY = proofs/stability_main.c
+SOURCES := $(filter-out $(COMMANDS) $(STABILITY), \
+             $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
 TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
 SUPPORT := $(filter-out $(wildcard tests/test_*.c) tests/bench.c,$(wildcard tests/*.c))
 objects = $(patsubst %.c,$B/%.o,$(1))
@@ -30,7 +32,8 @@ FIRST := $(filter deps deps-dev,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev verify check check-long bench sanitize valgrind lint format install clean help
+.PHONY: all deps deps-dev verify stability check check-long bench sanitize valgrind lint format \
+        install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -53,7 +56,11 @@ $B/castle: $(call objects,$(COMMANDS)) $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
 
-$B/tests/%: $B/tests/%.o $(call objects,$(SUPPORT)) $B/libcastle.a
+# In an archive, so that a test links what it calls and nothing else.
+$B/tests/libsupport.a: $(call objects,$(SUPPORT))
+	@rm -f $@ && ar rcs $@ $^
+
+$B/tests/%: $B/tests/%.o $B/tests/libsupport.a $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ -lcmocka $(LIBS) -o $@
 
@@ -98,6 +105,13 @@ verify: $B/castle                                ## reproduce Theorem 1, judge t
 	@echo "Dumps of kernels from outside; the wrong-* must be judged wrong (exit status 1)."
 	$B/castle check $(filter-out $(wildcard $(DUMPS)/wrong-*),$(wildcard $(DUMPS)/*.safetensors))
 	$B/castle check $(wildcard $(DUMPS)/wrong-*.safetensors); test $$? = 1
+
+stability: $B/stability                          ## measure (33) in float anew: proofs/stability.md
+	$B/stability > proofs/stability.md
+
+$B/stability: $(call objects,$(STABILITY)) $B/libcastle.a
+	@echo '  LINK $@'
+	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
 
 # ---- tests ---------------------------------------------------------------------------------------
 

@@ -30,12 +30,12 @@ typedef enum Kind {
 
 static const char *const kind_names[KINDS] = {"normal", "drifting", "outlier"};
 
-enum { QU, KU, VU, QC, KC, VC, COTANGENT, INPUTS };
+enum { QU, KU, VU, QC, KC, VC, COTANGENT, OPERANDS };
 
 typedef struct Inputs {
     Kind kind;
     size_t length;
-    double *number[INPUTS];     /* each length x DIM, float32 numbers */
+    double *number[OPERANDS];     /* each length x DIM, float32 numbers */
 } Inputs;
 
 static void out_of_memory(void)
@@ -51,7 +51,7 @@ static Inputs inputs(Kind kind, size_t length)
     if (!rng)
         out_of_memory();
     gsl_rng_set(rng, 20250929);
-    for (Input k = 0; k < INPUTS; k++) {
+    for (size_t k = 0; k < OPERANDS; k++) {
         x.number[k] = malloc(length * DIM * sizeof(double));
         if (!x.number[k])
             out_of_memory();
@@ -68,14 +68,14 @@ static Inputs inputs(Kind kind, size_t length)
 
 static void inputs_free(Inputs *x)
 {
-    for (Input k = 0; k < INPUTS; k++)
+    for (size_t k = 0; k < OPERANDS; k++)
         free(x->number[k]);
 }
 
 static Head head_of(const Inputs *x, System *in)
 {
-    Matrix m[INPUTS];
-    for (Input k = 0; k < INPUTS; k++)
+    Matrix m[OPERANDS];
+    for (size_t k = 0; k < OPERANDS; k++)
         m[k] = matrix_from(in, x->length, DIM, x->number[k]);
     return (Head){.QU = m[QU], .KU = m[KU], .VU = m[VU], .QC = m[QC], .KC = m[KC], .VC = m[VC],
                   .scale = matrix_from(in, 1, 1, (double[]){0.125}), .window = NO_WINDOW};
@@ -255,9 +255,9 @@ static const char OPENING[] =
 "The backward pass of Algorithm 3 needs D as it was before each query block. The paper takes it\n"
 "back by subtraction, (33): D_j := D_j - gates VU_e, the inverse of (23). In real arithmetic\n"
 "that is exact. In float an addition rounds, and no subtraction is sure to return the bits:\n"
-"D^(1), what key block j knew after its first update, comes back as what N - 2 additions and N\n"
-"- 2 subtractions leave of it. The other way makes the partial sums anew and keeps them: it\n"
-"costs not one operation more (`proofs/complexity.md`), only N B d numbers of memory.\n"
+"D^(1), what key block j knew after its first update, comes back as what up to N - 2 additions\n"
+"and as many subtractions leave of it. The other way makes the partial sums anew and keeps\n"
+"them: it costs not one operation more (`proofs/complexity.md`), only N B d numbers of memory.\n"
 "\n"
 "## What to expect\n"
 "\n"
@@ -283,9 +283,9 @@ static const char OPENING[] =
 "## What was measured: D^(1)\n"
 "\n";
 
-static const char INPUTS_TEXT[] =
-"d = %d, B = %d, no window, scale 1/sqrt(d). Inputs are float32 numbers, seeded: *normal*, N(0,\n"
-"1); *drifting*, VU with mean 1; *outlier*, row L/2 of VU 1e5 times the rest. Additions to D\n"
+static const char SETUP[] =
+"d = %d, B = %d, no window, scale 1/sqrt(d). Inputs are float32 numbers, seeded: *normal*, mean\n"
+"0 and variance 1; *drifting*, VU with mean 1; *outlier*, row L/2 of VU 1e5 times the rest. Additions to D\n"
 "are float32; D is kept in float32 (u = 2^-24), or rounded to bfloat16 (u = 2^-8) after every\n"
 "update. An error is the norm of found - true over that of true, for D_j^(1) in the Frobenius\n"
 "norm, of the worst key block j; truth is binary64.\n"
@@ -311,8 +311,7 @@ static const char CLOSING[] =
 "\n"
 "## What follows\n"
 "\n"
-"- Recomputation leaves D^(1) at the roundoff of its format, whatever the length and the\n"
-"  inputs.\n"
+"- Recomputation leaves D^(1) at a few roundoffs of its format, for any length and inputs.\n"
 "- By (33) the error is what was predicted, to a factor below 3. In float32 it is harmless for\n"
 "  inputs without outliers, up to these lengths; it grows with the number of blocks.\n"
 "- D must not be kept in bfloat16 under (33): at L = 8192 a tenth of D^(1) is wrong for normal\n"
@@ -355,7 +354,7 @@ int main(void)
 {
     omp_set_num_threads(1);
     printf("%s", OPENING);
-    printf(INPUTS_TEXT, DIM, BLOCK);
+    printf(SETUP, DIM, BLOCK);
     for (Kind kind = 0; kind < KINDS; kind++)
         for (size_t length = 512; length <= LONGEST; length *= 2)
             print_outcome(kind, length);

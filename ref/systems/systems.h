@@ -18,6 +18,10 @@ System *mpfr_system(long bits);
  * overflow included, and every stage to its declared format. The arithmetic is copied. */
 System *played_system(const Arithmetic *arithmetic);
 
+/* Dual numbers, an MPFR value with a tangent: a text that runs over them differentiates itself. dual.h
+ * sets and reads tangents. */
+System *dual_system(long bits);
+
 /* Arb's balls: every entry encloses the real value. */
 System *ball_system(long bits);
 
@@ -44,5 +48,8 @@ typedef struct Bounded {
     double error;       /* at least |computed - exact| for any order of the sums */
 } Bounded;
 System *bounded_system(const Arithmetic *arithmetic);
+
+/* Numbers without a value; every operation on them is counted, exactly: counting.h reads the counts. */
+System *counting_system(void);
 
 #endif

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What every algorithm costs: the counting system against the formulas of proofs/complexity.md. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "backward_blockwise.h"
+#include "blockwise.h"
+#include "counting.h"
+#include "decode.h"
+#include "parallel.h"
+#include "random_problem.h"
+#include "sequential.h"
+
+#include <gsl/gsl_fit.h>
+#include <math.h>
+
+typedef struct Shape {
+    uint64_t L, d, W, B;        /* W may be NO_WINDOW; B is read by the blockwise forms only */
+} Shape;
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t greatest(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* ---- the formulas, in the names of proofs/complexity.md ------------------------------------- */
+
+static uint64_t C(uint64_t n) { return n * (n + 1) / 2; }
+
+/* Pairs s < j <= s + W among n tokens. */
+static uint64_t pairs(uint64_t n, uint64_t W)
+{
+    uint64_t w = n ? least(W, n - 1) : 0;
+    return w * n - w * (w + 1) / 2;
+}
+
+/* Triples s < j <= min(t, s + W) among L tokens. */
+static uint64_t triples(uint64_t L, uint64_t W)
+{
+    uint64_t w = least(W, L - 1);
+    return L * w * (w + 1) / 2 - w * (w + 1) * (2 * w + 1) / 6 + w * (L - w) * (L - w - 1) / 2;
+}
+
+static Counts sequential_formula(Shape s)
+{
+    uint64_t L = s.L, d = s.d, T = triples(L, s.W);
+    return (Counts){
+        .multiply_adds = 2 * d * T + 3 * d * C(L), .multiplications = T + 2 * C(L),
+        .additions = 2 * C(L) - L, .divisions = C(L),
+        .calls = {[SIGMOID] = T, [SILU] = C(L), [EXP] = C(L), [LOG] = L},
+        .peak = (L + 1) * d + 8 * L + 2,
+    };
+}
+
+static Counts stages_formula(Shape s)
+{
+    uint64_t L = s.L, d = s.d, A = pairs(L, s.W), T = triples(L, s.W);
+    return (Counts){
+        .multiply_adds = d * (3 * C(L) + A) + T, .multiplications = 2 * C(L) + A,
+        .additions = 3 * C(L), .divisions = C(L), .comparisons = C(L) - L,
+        .calls = {[SIGMOID] = A, [SILU] = s.W ? C(L) - L : 0, [EXP] = C(L), [LOG] = L},
+        .peak = 13 * L * L + L * d + 4 * L + 2,
+    };
+}
+
+static Counts parallel_formula(Shape s)
+{
+    Counts c = stages_formula(s);
+    c.multiply_adds += s.d * pairs(s.L, s.W);
+    c.peak += s.L * s.d;
+    return c;
+}
+
+/* The token after t others, and of memory what the step itself takes. */
+static Counts token_formula(Shape s, uint64_t t)
+{
+    uint64_t d = s.d, n = t + 1, c = least(s.W, t);
+    return (Counts){
+        .multiply_adds = d * (2 * c + 3 * n), .multiplications = c + 2 * n,
+        .additions = c * d + 3 * n, .divisions = n, .comparisons = n - 1,
+        .calls = {[SIGMOID] = c, [SILU] = n, [EXP] = n, [LOG] = 1},
+        .peak = 2 * c * d + 3 * c + 9 * n + d + 6,
+    };
+}
+
+static Counts decode_formula(Shape s)
+{
+    uint64_t L = s.L, d = s.d, A = pairs(L, s.W);
+    return (Counts){
+        .multiply_adds = d * (2 * A + 3 * C(L)), .multiplications = A + 2 * C(L),
+        .additions = d * A + 3 * C(L), .divisions = C(L), .comparisons = C(L) - L,
+        .calls = {[SIGMOID] = A, [SILU] = C(L), [EXP] = C(L), [LOG] = L},
+        .peak = 4 * L * d + token_formula(s, L - 1).peak,
+    };
+}
+
+static Counts backward_formula(Shape s)
+{
+    uint64_t L = s.L, d = s.d, A = pairs(L, s.W), some = s.W > 0, P = some * (C(L) - L);
+    return (Counts){
+        .multiply_adds = d * ((7 + 2 * some) * C(L) + 3 * A + L) + 3 * triples(L, s.W),
+        .multiplications = 3 * C(L) + 2 * A + P + (2 + 3 * some) * L * d,
+        .additions = 5 * C(L) + P + L * d, .divisions = C(L), .comparisons = C(L) - L,
+        .calls = {[SIGMOID] = A, [SILU] = P, [EXP] = 2 * C(L), [LOG] = L, [SILU_SLOPE] = P,
+                  [GATE_SLOPE] = A},
+        .peak = 26 * L * L + 14 * L * d + 5 * L + 2,
+    };
+}
+
+/* tau of one block: sum over y < b of (b - y) min(W, start + y). */
+static uint64_t block_triples(uint64_t start, uint64_t b, uint64_t W)
+{
+    uint64_t z = W > start ? least(W - start, b) : 0, rest = z < b ? C(b - z) * W : 0;
+    uint64_t squares = z ? (z - 1) * z * (2 * z - 1) / 6 : 0;
+    return start * (C(b) - C(b - z)) + b * (z ? z * (z - 1) / 2 : 0) - squares + rest;
+}
+
+/* N blocks, all of B tokens but the last, of r. */
+typedef struct Cut {
+    uint64_t N, r, A, A1, F, H, J, tau;
+    uint64_t some;              /* [W >= 1] */
+    uint64_t M1, last;          /* allowed blocks (j, e), e <= N - 2; allowed (j, N - 1), j < N-1 */
+    uint64_t last_own;          /* [block (N - 1, N - 1) is allowed] */
+} Cut;
+
+static Cut cut(Shape s)
+{
+    uint64_t L = s.L, B = s.B, N = (L + B - 1) / B, r = L - (N - 1) * B;
+    uint64_t some = s.W > 0, reach = some ? (least(s.W, L) - 1) / B + 1 : 0;
+    uint64_t m = N >= 2 ? least(reach, N - 2) : 0;
+    Cut c = {
+        .N = N, .r = r, .A = pairs(L, s.W), .A1 = pairs(L - r, s.W),
+        .F = C(L) - (N - 1) * C(B) - C(r), .H = C(B) * (N * (N - 1) / 2) + N * C(r),
+        .J = B * (C(N - 1) - (N - 1)) + (N - 1) * r, .some = some,
+        .M1 = some * (B >= 2) * (N - 1) + m * (N - 1) - C(m),
+        .last = least(reach, N - 1), .last_own = some * (r >= 2),
+    };
+    for (uint64_t i = 0; i < N; i++)
+        c.tau += block_triples(i * B, i + 1 < N ? B : r, s.W);
+    return c;
+}
+
+static Counts blockwise_formula(Shape s)
+{
+    uint64_t L = s.L, d = s.d, B = s.B;
+    Cut c = cut(s);
+    uint64_t r = c.r, own = c.N > 1 ? B : r;
+    uint64_t update = c.some * (B >= 2 || c.N >= 3) * (3 * B * B + 2 * B * d);
+    uint64_t block = 12 * own * own + 2 * own + 2 + own * d;
+    if (c.N > 1) {
+        uint64_t b = c.N > 2 ? B : r;
+        block = greatest(block, update + 2 * b * b + 13 * b * B + 6 * b + 2 + 3 * b * d);
+    }
+    return (Counts){
+        .multiply_adds = d * (2 * C(L) + c.A + 2 * c.A1 + c.F + c.H) + c.tau,
+        .multiplications = C(L) + c.A + c.A1 + c.F + c.H + (1 + d) * c.J,
+        .additions = 3 * C(L) + c.F + (1 + d) * c.J + B * d * c.M1,
+        .divisions = L * d, .comparisons = C(L) - L,
+        .calls = {[SIGMOID] = c.A + c.A1, [SILU] = c.some ? C(L) - L : c.F, [EXP] = C(L) + c.J,
+                  [LOG] = L},
+        .peak = L * d + 2 * L + greatest(L * d + 2 * L, block),
+    };
+}
+
+/* Block (i, j) of the backward pass, j < i: b queries, B keys; do (j, i) and (j, i - 1) allow? */
+static uint64_t off_diagonal_memory(uint64_t b, uint64_t B, uint64_t d, bool gates, bool update,
+                                    TakeBack how)
+{
+    uint64_t n = 2 * b * b + 20 * b * B + 6 * b * d + 8 * B * d;
+    if (gates)
+        n += b * b + 3 * b * B + 9 * b * d + 3 * B * d;
+    if (update)
+        n += 6 * B * B + 8 * B * d + (how == BY_SUBTRACTION ? 3 * B * B + 2 * B * d : 0);
+    return n + 2 * B * d;
+}
+
+static uint64_t backward_block_memory(Shape s, Cut c, TakeBack how)
+{
+    uint64_t B = s.B, d = s.d, own = c.N > 1 ? B : c.r;
+    uint64_t most = 19 * own * own + 10 * own * d;
+    if (c.some && own >= 2)
+        most += 4 * own * own + 12 * own * d;
+    if (c.N >= 2)
+        most = greatest(most, off_diagonal_memory(c.N > 2 ? B : c.r, B, d, c.some,
+                                                  c.some && B >= 2, how));
+    if (c.N >= 3)
+        most = greatest(most, off_diagonal_memory(c.r, B, d, s.W > B, c.some, how));
+    return most;
+}
+
+static Counts backward_blockwise_formula(Shape s, TakeBack how)
+{
+    uint64_t L = s.L, d = s.d, B = s.B;
+    Cut c = cut(s);
+    uint64_t P = c.some ? C(L) - L : c.F, in_last = c.last + c.last_own;
+    uint64_t K = C(B) * c.M1 + C(c.r) * in_last;
+    uint64_t V = B * c.M1 + c.r * in_last;                          /* their queries */
+    uint64_t X = B * (c.M1 + c.last) + c.r * c.last_own;            /* their keys */
+    return (Counts){
+        .multiply_adds = d * (L + 5 * C(L) + 3 * c.A + 7 * c.A1 + 3 * c.F + c.H + 2 * K)
+                         + 3 * c.tau,
+        .multiplications = 2 * C(L) + 2 * c.A + 3 * c.A1 + c.F + c.H + P
+                           + d * (2 * c.N * L + 3 * V + X + 2 * B * c.M1),
+        .additions = 3 * C(L) + c.F + P + d * (3 * c.N * L - c.J + 3 * V + X + 4 * B * c.M1),
+        .calls = {[SIGMOID] = c.A + 2 * c.A1, [SILU] = P, [EXP] = C(L), [SILU_SLOPE] = P,
+                  [GATE_SLOPE] = c.A + c.A1},
+        .peak = L + 6 * L * d + (how == BY_RECOMPUTATION ? c.N * B * d : 0)
+                + backward_block_memory(s, c, how),
+    };
+}
+
+/* ---- counting ------------------------------------------------------------------------------- */
+
+typedef enum Form {
+    SEQUENTIAL, PARALLEL, DECODE, BACKWARD,
+    BLOCKWISE, BACKWARD_SUBTRACTING, BACKWARD_RECOMPUTING, FORMS
+} Form;
+
+static const char *const form_names[FORMS] = {
+    "sequential", "parallel", "decode", "backward", "blockwise", "backward_blockwise, (33)",
+    "backward_blockwise, recomputing",
+};
+
+static Counts formula(Form form, Shape s)
+{
+    switch (form) {
+    case SEQUENTIAL:
+        return sequential_formula(s);
+    case PARALLEL:
+        return parallel_formula(s);
+    case DECODE:
+        return decode_formula(s);
+    case BACKWARD:
+        return backward_formula(s);
+    case BLOCKWISE:
+        return blockwise_formula(s);
+    case BACKWARD_SUBTRACTING:
+    case BACKWARD_RECOMPUTING:
+    case FORMS:
+        break;
+    }
+    return backward_blockwise_formula(s, form == BACKWARD_SUBTRACTING ? BY_SUBTRACTION
+                                                                       : BY_RECOMPUTATION);
+}
+
+static Head head_of(System *in, Shape s)
+{
+    return (Head){
+        .QU = matrix(in, s.L, s.d), .KU = matrix(in, s.L, s.d), .VU = matrix(in, s.L, s.d),
+        .QC = matrix(in, s.L, s.d), .KC = matrix(in, s.L, s.d), .VC = matrix(in, s.L, s.d),
+        .scale = matrix(in, 1, 1), .window = s.W,
+    };
+}
+
+/* What was counted since `before`, when nothing was alive that is no longer; peak: beyond that. */
+static Counts counted_since(Counts before, const System *in)
+{
+    Counts c = counting_read(in);
+    assert_true(before.peak == before.alive);
+    c.multiply_adds -= before.multiply_adds;
+    c.multiplications -= before.multiplications;
+    c.additions -= before.additions;
+    c.divisions -= before.divisions;
+    c.comparisons -= before.comparisons;
+    for (Function f = 0; f <= GATE_SLOPE; f++)
+        c.calls[f] -= before.calls[f];
+    c.peak -= before.alive;
+    c.alive -= before.alive;
+    return c;
+}
+
+static Counts count(Form form, Shape s)
+{
+    System *in = counting_system();
+    Head h = head_of(in, s);
+    Answers answers = {.O = matrix(in, s.L, s.d), .lse = matrix(in, s.L, 1),
+                       .U = matrix(in, s.L, s.d)};
+    Matrix D = matrix(in, s.L, s.d), dO = matrix(in, s.L, s.d);
+    Gradients g = gradients_for(&h);
+    if (form == SEQUENTIAL || form == PARALLEL)
+        answers.SU = matrix(in, s.L, s.L);
+    Counts before = counting_read(in);
+    switch (form) {
+    case SEQUENTIAL:
+        sequential(&h, &answers);
+        break;
+    case PARALLEL:
+        parallel(&h, &answers);
+        break;
+    case DECODE:
+        decode(&h, &answers);
+        break;
+    case BACKWARD:
+        backward(&h, dO, &g);
+        break;
+    case BLOCKWISE:
+        blockwise(&h, s.B, &answers, D);
+        break;
+    case BACKWARD_SUBTRACTING:
+        backward_blockwise(&h, s.B, &answers, D, dO, BY_SUBTRACTION, &g);
+        break;
+    case BACKWARD_RECOMPUTING:
+    case FORMS:
+        backward_blockwise(&h, s.B, &answers, D, dO, BY_RECOMPUTATION, &g);
+        break;
+    }
+    Counts c = counted_since(before, in);
+    system_free(in);
+    return c;
+}
+
+static void must_equal(const char *form, Shape s, const char *what, uint64_t got, uint64_t expected)
+{
+    if (got == expected)
+        return;
+    print_error("%s, L %llu d %llu W %lld B %llu: %llu %s, formula %llu\n", form,
+                (unsigned long long)s.L, (unsigned long long)s.d,
+                s.W == NO_WINDOW ? -1LL : (long long)s.W, (unsigned long long)s.B,
+                (unsigned long long)got, what, (unsigned long long)expected);
+    fail();
+}
+
+static void counts_must_equal(const char *form, Shape s, Counts got, Counts expected)
+{
+    static const char *const functions[] = {"sigmoids", "SiLUs", "exps", "logs", "SiLU slopes",
+                                            "gate slopes"};
+    must_equal(form, s, "multiply-adds", got.multiply_adds, expected.multiply_adds);
+    must_equal(form, s, "multiplications", got.multiplications, expected.multiplications);
+    must_equal(form, s, "additions", got.additions, expected.additions);
+    must_equal(form, s, "divisions", got.divisions, expected.divisions);
+    must_equal(form, s, "comparisons", got.comparisons, expected.comparisons);
+    for (Function f = 0; f <= GATE_SLOPE; f++)
+        must_equal(form, s, functions[f], got.calls[f], expected.calls[f]);
+    must_equal(form, s, "numbers at most", got.peak, expected.peak);
+    must_equal(form, s, "numbers left behind", got.alive, 0);
+}
+
+static void form_must_obey(Form form, Shape s)
+{
+    counts_must_equal(form_names[form], s, count(form, s), formula(form, s));
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+static void every_operation_counts_itself(void **state)
+{
+    (void)state;
+    System *in = counting_system();
+    Matrix A = matrix(in, 2, 3), b = matrix(in, 2, 1), c = matrix(in, 1, 1);
+    (void)product_nt(A, A, CAUSAL);                     /* 3 entries of 3 terms */
+    (void)scaled(c, A);
+    (void)hadamard(A, A);
+    (void)add(A, A);
+    (void)row_shift(A, b);
+    (void)row_sum(A);                                   /* 2 rows of 2 additions */
+    (void)row_divide(A, b);
+    (void)row_reference(A, &b);                         /* 2 rows of 2, and the floor's */
+    (void)map(EXP, map(GATE_SLOPE, A));
+    Counts got = counting_read(in);
+    const Counts expected = {
+        .multiply_adds = 9, .multiplications = 12, .additions = 16, .divisions = 6,
+        .comparisons = 6, .calls = {[EXP] = 6, [GATE_SLOPE] = 6}, .alive = 61, .peak = 61,
+    };
+    assert_memory_equal(&got, &expected, sizeof got);
+    system_free(in);
+}
+
+static void counts_are_the_formulas_for_every_small_shape(void **state)
+{
+    (void)state;
+    for (uint64_t L = 1; L <= 9; L++)
+        for (uint64_t d = 1; d <= 3; d++)
+            for (uint64_t W = 0; W <= L + 1; W++)
+                for (uint64_t B = 1; B <= L; B++)
+                    for (Form form = B == 1 ? SEQUENTIAL : BLOCKWISE; form < FORMS; form++)
+                        form_must_obey(form, (Shape){L, d, W <= L ? W : NO_WINDOW, B});
+}
+
+static void counts_are_the_formulas_for_sampled_large_shapes(void **state)
+{
+    (void)state;
+    static const Shape samples[] = {
+        {64, 4, NO_WINDOW, 16}, {77, 3, 20, 16}, {100, 5, 0, 16}, {130, 2, 64, 64},
+        {256, 2, NO_WINDOW, 64}, {256, 3, 100, 64}, {255, 2, 17, 16}, {241, 1, 16, 16},
+        {128, 4, 1, 64}, {129, 6, NO_WINDOW, 64}, {200, 4, 199, 64}, {256, 1, 15, 16},
+        {120, 1, 40, 1}, {70, 2, NO_WINDOW, 1},
+    };
+    size_t n = sizeof samples / sizeof samples[0];
+    for (size_t k = 0; k < n && k < repetitions(10 * n); k++)
+        for (Form form = samples[k].L > 130 && k != 4 ? PARALLEL : SEQUENTIAL; form < FORMS; form++)
+            form_must_obey(form, samples[k]);
+}
+
+static void decoding_obeys_the_formula_at_every_token(void **state)
+{
+    (void)state;
+    static const uint64_t windows[] = {0, 1, 4, 30, NO_WINDOW};
+    for (size_t k = 0; k < 5; k++)
+        for (uint64_t t = 0; t < 40; t++) {
+            Shape s = {40, 3, windows[k], 0};
+            System *in = counting_system();
+            Head h = head_of(in, s);
+            Cache cache = cache_empty(in, s.L, s.d);
+            Matrix o = matrix(in, 1, s.d), lse = matrix(in, 1, 1);
+            cache.length = t;
+            Counts before = counting_read(in);
+            decode_step(&cache, &h, t, o, lse);
+            counts_must_equal("a decoded token", s, counted_since(before, in), token_formula(s, t));
+            system_free(in);
+        }
+}
+
+/* Taking D back by recomputing it costs not one operation more, only memory. */
+static void both_ways_of_taking_D_back_cost_the_same_operations(void **state)
+{
+    (void)state;
+    for (uint64_t W = 0; W < 40; W += 13) {
+        Shape s = {37, 3, W ? W : NO_WINDOW, 8};
+        Counts a = count(BACKWARD_SUBTRACTING, s), b = count(BACKWARD_RECOMPUTING, s);
+        a.peak = b.peak = 0;
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+}
+
+/* ---- exponents: d = 16, B = 64 or 16, no window --------------------------------------------- */
+
+enum { DEGREES = 4 };
+
+typedef struct Growth {
+    const char *what;
+    Form form;
+    bool memory;                /* otherwise multiply-adds */
+    uint64_t B, from, to;       /* L doubles */
+    double coefficient[DEGREES];
+    double limit;               /* the exponent of its Theta */
+} Growth;
+
+/* d log f / d log L of f = sum of c_k L^k. */
+static double local_exponent(const double *c, double L)
+{
+    double f = 0, slope = 0, power = 1;
+    for (int k = 0; k < DEGREES; k++, power *= L) {
+        f += c[k] * power;
+        slope += k * c[k] * power;
+    }
+    return slope / f;
+}
+
+/* A fitted slope is a mean, with weights >= 0, of the slopes between neighbours, and each of those
+ * a mean of local exponents: it lies between the smallest and the largest of the range. */
+static void fitted_exponents_lie_within_the_local_ones(void **state)
+{
+    (void)state;
+    const double d = 16, B = 64, e = (B + 1) / 4, b = 16;
+    const Growth growths[] = {
+        {"sequential", SEQUENTIAL, false, 64, 16, 128, {0, 7 * d / 6, 3 * d / 2, d / 3}, 3},
+        {"parallel", PARALLEL, false, 64, 128, 1024, {0, d / 2 - 1. / 6, 5 * d / 2, 1. / 6}, 3},
+        {"backward", BACKWARD, false, 64, 128, 1024, {0, 4 * d - .5, 6 * d, .5}, 3},
+        {"decode", DECODE, false, 64, 64, 512, {0, d / 2, 5 * d / 2}, 2},
+        {"blockwise", BLOCKWISE, false, 64, 128, 1024,
+         {d * (B * B + B), d * (e - 5 * B / 2 - .5) + (B * B - 1) / 6 - B * e,
+          d * (3 + e / B) + e}, 2},
+        {"backward_blockwise", BACKWARD_SUBTRACTING, false, 64, 128, 1024,
+         {7 * d * (B * B + B) / 2,
+          d * (3 * e - 17 * B / 2 - 1.5) + 3 * ((B * B - 1) / 6 - B * e),
+          3 * d * (3 + e / B) + 3 * e}, 2},
+        {"parallel's memory", PARALLEL, true, 64, 128, 1024, {2, 2 * d + 4, 13}, 2},
+        {"backward_blockwise's memory", BACKWARD_SUBTRACTING, true, 16, 64, 512,
+         {35 * b * b + 38 * b * d, 6 * d + 1}, 1},
+    };
+    for (size_t g = 0; g < sizeof growths / sizeof growths[0]; g++) {
+        const Growth *w = &growths[g];
+        double x[16], y[16], c0, slope, v[4], lowest = INFINITY, highest = -INFINITY;
+        size_t n = 0;
+        for (uint64_t L = w->from; L <= w->to; L *= 2, n++) {
+            Counts c = count(w->form, (Shape){L, (uint64_t)d, NO_WINDOW, w->B});
+            double counted = (double)(w->memory ? c.peak : c.multiply_adds), f = 0;
+            for (int k = DEGREES; k-- > 0;)
+                f = f * (double)L + w->coefficient[k];
+            if (fabs(f - counted) > 1e-9 * counted) {
+                print_error("%s, L %g: %.1f counted, polynomial %.1f\n", w->what, (double)L,
+                            counted, f);
+                fail();
+            }
+            x[n] = log((double)L);
+            y[n] = log(counted);
+        }
+        for (int k = 0; k <= 1000; k++) {
+            double L = exp(x[0] + (x[n - 1] - x[0]) * k / 1000);
+            lowest = fmin(lowest, local_exponent(w->coefficient, L));
+            highest = fmax(highest, local_exponent(w->coefficient, L));
+        }
+        (void)gsl_fit_linear(x, 1, y, 1, n, &c0, &slope, &v[0], &v[1], &v[2], &v[3]);
+        print_message("%-28s exponent %.3f in [%.3f, %.3f], of Theta %.0f\n", w->what, slope,
+                      lowest, highest, w->limit);
+        assert_true(lowest <= slope && slope <= highest);
+        assert_true(fabs(local_exponent(w->coefficient, 1e9) - w->limit) < 1e-5);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_operation_counts_itself),
+        cmocka_unit_test(counts_are_the_formulas_for_every_small_shape),
+        cmocka_unit_test(counts_are_the_formulas_for_sampled_large_shapes),
+        cmocka_unit_test(decoding_obeys_the_formula_at_every_token),
+        cmocka_unit_test(both_ways_of_taking_D_back_cost_the_same_operations),
+        cmocka_unit_test(fitted_exponents_lie_within_the_local_ones),
+    };
+    return cmocka_run_group_tests_name("counting", tests, NULL, NULL);
+}
