@@ -8,15 +8,29 @@ Blocks blocks_of(const Head *h, size_t size, const char *function)
     head_must_be_sound(h, function);
     if (!size || size > h->QC.rows)
         stop_on_bug(function, "block size %zu for %zu tokens", size, h->QC.rows);
-    return (Blocks){h, size, (h->QC.rows + size - 1) / size};
+    return blocks_after(h, 0, size);
 }
 
-size_t block_start(const Blocks *b, size_t i) { return i * b->size; }
+Blocks blocks_after(const Head *h, size_t past, size_t size)
+{
+    size_t tokens = h->KC.rows;
+    if (size > tokens)
+        size = tokens;
+    size_t done = (past + size - 1) / size;
+    return (Blocks){.head = h, .size = size, .count = done + (tokens - past + size - 1) / size,
+                    .tokens = tokens, .past = past, .done = done};
+}
+
+size_t block_start(const Blocks *b, size_t i)
+{
+    size_t start = i < b->done ? i * b->size : b->past + (i - b->done) * b->size;
+    return start < b->tokens ? start : b->tokens;
+}
 
 Matrix block(const Blocks *b, Matrix A, size_t i)
 {
-    size_t start = block_start(b, i), left = A.rows - start;
-    return rows(A, start, left < b->size ? left : b->size);
+    size_t start = block_start(b, i), missing = b->tokens - A.rows;
+    return rows(A, start - missing, block_start(b, i + 1) - start);
 }
 
 static Band allowed_in(const Blocks *b, size_t j, size_t e)

@@ -5,16 +5,23 @@
 
 #include "head.h"
 
-/* A head cut into blocks T_0 .. T_{count-1} of `size` rows, the last one maybe shorter. */
+/* A head cut into blocks T_0 .. T_{count-1} of `size` rows, the last one maybe shorter. A sweep may
+ * go on from an earlier one: then the first `past` tokens are cut into T_0 .. T_{done-1}, the last
+ * of these maybe shorter too, and are there as keys only. QU, KC and VC have a row for every token;
+ * KU, VU and QC one for every new token. */
 typedef struct Blocks {
     const Head *head;
     size_t size, count;
+    size_t tokens, past, done;      /* past = done = 0 where a sweep begins */
 } Blocks;
 
 Blocks blocks_of(const Head *head, size_t size, const char *function);
+Blocks blocks_after(const Head *head, size_t past, size_t size);
 
-size_t block_start(const Blocks *, size_t i);
-Matrix block(const Blocks *, Matrix A, size_t i);       /* rows T_i of A, a view */
+size_t block_start(const Blocks *, size_t i);           /* the number of T_i's first token */
+
+/* Rows T_i of A, a view. A has a row for every token, or lacks those of the first ones. */
+Matrix block(const Blocks *, Matrix A, size_t i);
 
 /* Whether any token of T_e may enter a lookahead key of T_j. */
 bool block_allowed(const Blocks *, size_t j, size_t e);

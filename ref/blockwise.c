@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "blockwise.h"
 
-#include "blocks.h"
 #include "system.h"
 
 /* The online softmax of query block i so far: the running maximum m, the sum l of exp(score - m), and O
@@ -26,39 +25,50 @@ static void online_softmax(Online s, Matrix scores, Matrix VC, bool first)
     assign(s.O, O);
 }
 
-/* (23): D_j takes in the tokens of block e. */
-static void update_D(const Blocks *b, Matrix Dj, size_t j, size_t e)
+void take_in_block(const Blocks *b, Matrix D, size_t j, size_t e)
 {
     if (!block_allowed(b, j, e))
         return;
+    Matrix Dj = block(b, D, j);
     Matrix G = stage(STAGE_G, block_gates(b, j, e));
     assign(Dj, add(Dj, product(G, block(b, b->head->VU, e), EVERYWHERE)));
+}
+
+/* Queries T_i and keys T_j. */
+static void sweep_block(const Blocks *b, size_t i, size_t j, Matrix D, Matrix wanted_SU, Online all)
+{
+    if (i > j && i > b->done)       /* T_{i-1} is new: D_j lacks it yet */
+        take_in_block(b, D, j, i - 1);
+    Matrix T1 = stage(STAGE_T1, block_T1(b, i));
+    Matrix G = stage(STAGE_G, block_gates(b, j, i));
+    Matrix SU = stage(STAGE_SU, block_SU(b, i, j, block(b, D, j), T1, G));
+    if (wanted_SU.entries)
+        assign(columns(block(b, wanted_SU, i), block_start(b, j), SU.cols), SU);
+    Online row = {block(b, all.m, i), block(b, all.l, i), block(b, all.O, i)};
+    online_softmax(row, block_scores(b, i, j, SU), block(b, b->head->VC, j), i == j);
+}
+
+void blockwise_sweep(const Blocks *b, Matrix D, Matrix O, Matrix lse, Matrix SU)
+{
+    System *in = D.in;
+    Scope outer = scope_open(in);
+    Online all = {matrix(in, O.rows, 1), matrix(in, O.rows, 1), O};
+    for (size_t k = 0; k < b->count; k++)
+        for (size_t j = k < b->done ? b->done - k : 0; j + k < b->count; j++) {
+            Scope scope = scope_open(in);
+            sweep_block(b, j + k, j, D, SU, all);
+            scope_close(in, scope);
+        }
+    assign(O, stage(STAGE_O, row_divide(O, all.l)));
+    assign(lse, stage(STAGE_LSE, add(all.m, map(LOG, all.l))));
+    scope_close(in, outer);
 }
 
 void blockwise(const Head *h, size_t size, Answers *answers, Matrix D)
 {
     Blocks b = blocks_of(h, size, __func__);
-    System *in = h->QC.in;
-    Scope outer = scope_open(in);
-    Matrix m = matrix(in, h->QC.rows, 1), l = matrix(in, h->QC.rows, 1);
-    assign(D, matrix(in, D.rows, D.cols));
-    for (size_t k = 0; k < b.count; k++)
-        for (size_t j = 0; j + k < b.count; j++) {
-            Scope scope = scope_open(in);
-            size_t i = j + k;
-            Matrix Dj = block(&b, D, j);
-            if (k >= 1)
-                update_D(&b, Dj, j, i - 1);
-            Matrix T1 = stage(STAGE_T1, block_T1(&b, i));
-            Matrix G = stage(STAGE_G, block_gates(&b, j, i));
-            Matrix SU = stage(STAGE_SU, block_SU(&b, i, j, Dj, T1, G));
-            if (answers->SU.entries)
-                assign(columns(block(&b, answers->SU, i), block_start(&b, j), SU.cols), SU);
-            Online row = {block(&b, m, i), block(&b, l, i), block(&b, answers->O, i)};
-            online_softmax(row, block_scores(&b, i, j, SU), block(&b, h->VC, j), k == 0);
-            scope_close(in, scope);
-        }
-    assign(answers->O, stage(STAGE_O, row_divide(answers->O, l)));
-    assign(answers->lse, stage(STAGE_LSE, add(m, map(LOG, l))));
-    scope_close(in, outer);
+    Scope scope = scope_open(D.in);
+    assign(D, matrix(D.in, D.rows, D.cols));
+    blockwise_sweep(&b, D, answers->O, answers->lse, answers->SU);
+    scope_close(D.in, scope);
 }

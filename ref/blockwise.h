@@ -16,10 +16,18 @@
 #ifndef CASTLE_BLOCKWISE_H
 #define CASTLE_BLOCKWISE_H
 
-#include "head.h"
+#include "blocks.h"
 
 /* Fills O and lse, and D (L x d): the lookahead keys without the last block's tokens, U^{(N-1)B}, which
  * the backward pass wants. answers->SU, if it has entries, is filled too; answers->U is not. */
-void blockwise(const Head *head, size_t block, Answers *answers, Matrix D);
+void blockwise(const Head *head, size_t size, Answers *answers, Matrix D);
+
+/* Algorithm 1 proper, which prefill.h goes on with: answers all query blocks that are not past. D
+ * has a row for every token; it holds what the keys have seen of past tokens, and at the end all but
+ * the last block. O, lse and SU (which may be without entries) have a row for every new token. */
+void blockwise_sweep(const Blocks *, Matrix D, Matrix O, Matrix lse, Matrix SU);
+
+/* (23): D_j takes in the tokens of T_e. */
+void take_in_block(const Blocks *, Matrix D, size_t j, size_t e);
 
 #endif
