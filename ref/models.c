@@ -10,10 +10,10 @@ size_t attention_parameters(size_t heads, size_t d, size_t dm) { return 4 * head
 size_t castle_heads(size_t heads) { return 4 * heads / 7; }
 
 const Model models[MODELS] = {
-    {"castle-s", 896, 8, 64, 2048, 128},
-    {"castle-m", 1024, 9, 64, 2048, 512},
-    {"castle-l", 1536, 9, 96, 2048, 512},
-    {"castle-xl", 2048, 9, 128, 2048, 512},
+    {"896/8/64", 896, 8, 64, 2048, 128},
+    {"1024/9/64", 1024, 9, 64, 2048, 512},
+    {"1536/9/96", 1536, 9, 96, 2048, 512},
+    {"2048/9/128", 2048, 9, 128, 2048, 512},
 };
 
 const Model *model_named(const char *name)

@@ -24,7 +24,7 @@ typedef struct Model {
 enum { MODELS = 4 };
 extern const Model models[MODELS];
 
-/* "castle-s", "castle-m", "castle-l", "castle-xl"; or NULL. */
+/* By dm/n/d, as "896/8/64"; or NULL. */
 const Model *model_named(const char *name);
 
 #endif

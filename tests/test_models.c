@@ -51,10 +51,10 @@ static void presets_are_the_paper_s(void **state)
 {
     (void)state;
     static const Model table[MODELS] = {
-        {"castle-s", 896, 8, 64, 2048, 128},
-        {"castle-m", 1024, 9, 64, 2048, 512},
-        {"castle-l", 1536, 9, 96, 2048, 512},
-        {"castle-xl", 2048, 9, 128, 2048, 512},
+        {"896/8/64", 896, 8, 64, 2048, 128},
+        {"1024/9/64", 1024, 9, 64, 2048, 512},
+        {"1536/9/96", 1536, 9, 96, 2048, 512},
+        {"2048/9/128", 2048, 9, 128, 2048, 512},
     };
     for (size_t k = 0; k < MODELS; k++) {
         const Model *m = model_named(table[k].name);
