@@ -16,7 +16,7 @@
 /* Two forms' matrices for one quantity. */
 typedef struct Pair {
     Matrix A, B;
-    Answer answer;          /* ANSWERS for SU, which has no bound of its own */
+    Answer answer; /* ANSWERS for SU, which has no bound of its own */
 } Pair;
 
 typedef struct Pairs {
@@ -42,7 +42,7 @@ static Pairs forward_pairs(const Head *h)
     for (Answer k = 0; k < FORWARD_ANSWERS; k++) {
         pair_up(&p, answer_matrix(&a, k), answer_matrix(&b, k), k);
         pair_up(&p, answer_matrix(&a, k), answer_matrix(&c, k), k);
-        if (k != ANSWER_U)      /* the blockwise form keeps D, not U */
+        if (k != ANSWER_U) /* the blockwise form keeps D, not U */
             pair_up(&p, answer_matrix(&a, k), answer_matrix(&d, k), k);
     }
     pair_up(&p, a.SU, b.SU, ANSWERS);

@@ -17,24 +17,24 @@ typedef enum Subject { FORWARD, GRADIENTS } Subject;
 
 /* Over random inputs and a random scale modulo 2^61 - 1; D is taken back by subtraction and recomputed. */
 typedef struct FieldAgreement {
-    size_t compared, different;     /* entries */
-    double chance;                  /* that different formulas pass: Schwartz-Zippel, all entries */
+    size_t compared, different; /* entries */
+    double chance;              /* that different formulas pass: Schwartz-Zippel, all entries */
 } FieldAgreement;
 FieldAgreement agree_in_field(Subject, size_t length, size_t dim, size_t window, uint64_t seed);
 
 /* In balls: every pair of balls must overlap. */
 typedef struct BallAgreement {
     size_t compared, disjoint;
-    double log2_radius;             /* of the widest ball of the forms compared with the first, relative
+    double log2_radius; /* of the widest ball of the forms compared with the first, relative
                                        to the largest entry of its tensor; -infinity: all exact */
 } BallAgreement;
 BallAgreement agree_in_balls(Subject, const Problem *, long bits);
 
 /* In rounded arithmetic, where D is recomputed: (33) has no bound of this kind. */
 typedef struct RoundedAgreement {
-    size_t compared, past_bound;    /* differences larger than the two forms' error bounds allow */
-    double log2_difference;         /* the largest, relative to the largest entry of its tensor */
-    bool in_range;                  /* false: a score outgrew the system's exponent range */
+    size_t compared, past_bound; /* differences larger than the two forms' error bounds allow */
+    double log2_difference;      /* the largest, relative to the largest entry of its tensor */
+    bool in_range;               /* false: a score outgrew the system's exponent range */
 } RoundedAgreement;
 RoundedAgreement agree_in_mpfr(Subject, const Problem *, long bits);
 RoundedAgreement agree_in_f64(Subject, const Problem *);

@@ -22,9 +22,9 @@ enum { DIM = 64, BLOCK = 64, LONGEST = 8192, GRADIENTS_AT = 512 };
 /* ---- inputs --------------------------------------------------------------------------------- */
 
 typedef enum Kind {
-    NORMAL,         /* N(0, 1) */
-    DRIFTING,       /* VU has mean 1 */
-    OUTLIER,        /* one row of VU, in the middle, is 1e5 times the rest */
+    NORMAL,   /* N(0, 1) */
+    DRIFTING, /* VU has mean 1 */
+    OUTLIER,  /* one row of VU, in the middle, is 1e5 times the rest */
     KINDS
 } Kind;
 
@@ -35,7 +35,7 @@ enum { QU, KU, VU, QC, KC, VC, COTANGENT, OPERANDS };
 typedef struct Inputs {
     Kind kind;
     size_t length;
-    double *number[OPERANDS];     /* each length x DIM, float32 numbers */
+    double *number[OPERANDS]; /* each length x DIM, float32 numbers */
 } Inputs;
 
 static void out_of_memory(void)
@@ -77,8 +77,14 @@ static Head head_of(const Inputs *x, System *in)
     Matrix m[OPERANDS];
     for (size_t k = 0; k < OPERANDS; k++)
         m[k] = matrix_from(in, x->length, DIM, x->number[k]);
-    return (Head){.QU = m[QU], .KU = m[KU], .VU = m[VU], .QC = m[QC], .KC = m[KC], .VC = m[VC],
-                  .scale = matrix_from(in, 1, 1, (double[]){0.125}), .window = NO_WINDOW};
+    return (Head){.QU = m[QU],
+                  .KU = m[KU],
+                  .VU = m[VU],
+                  .QC = m[QC],
+                  .KC = m[KC],
+                  .VC = m[VC],
+                  .scale = matrix_from(in, 1, 1, (double[]){0.125}),
+                  .window = NO_WINDOW};
 }
 
 static Matrix cotangent_of(const Inputs *x, System *in)
@@ -137,7 +143,7 @@ static void keep(Matrix D, Matrix sum, size_t format)
 /* |D_j^(1) found - true| / |D_j^(1)|, the worst key block's; by format where that matters. */
 typedef struct Outcome {
     double subtracted[2], recomputed[2];
-    double growth;              /* |D_j^(N-1)| / |D_j^(1)| */
+    double growth; /* |D_j^(N-1)| / |D_j^(1)| */
 } Outcome;
 
 static void raise(double *most, double x)
@@ -203,7 +209,7 @@ static Outcome outcome(Kind kind, size_t length)
 typedef struct Worst {
     double error;
     const char *gradient;
-    double early;               /* the error of dQC's rows before the outlier's token */
+    double early; /* the error of dQC's rows before the outlier's token */
 } Worst;
 
 static Worst worst_gradient(Gradients found, Gradients truth)
@@ -248,91 +254,104 @@ static void gradient_errors(Kind kind, Worst w[3])
 /* ---- the document --------------------------------------------------------------------------- */
 
 static const char OPENING[] =
-"# Taking D back by subtraction, in float\n"
-"\n"
-"Printed by `make stability` (`proofs/stability_main.c`); edit that, not this.\n"
-"\n"
-"The backward pass of Algorithm 3 needs D as it was before each query block. The paper takes it\n"
-"back by subtraction, (33): D_j := D_j - gates VU_e, the inverse of (23). In real arithmetic\n"
-"that is exact. In float an addition rounds, and no subtraction is sure to return the bits:\n"
-"D^(1), what key block j knew after its first update, comes back as what up to N - 2 additions\n"
-"and as many subtractions leave of it. The other way makes the partial sums anew and keeps\n"
-"them: it costs not one operation more (`proofs/complexity.md`), only N B d numbers of memory.\n"
-"\n"
-"## What to expect\n"
-"\n"
-"u is the unit roundoff of the format that D is kept in. Let x be an entry of D on the way up,\n"
-"a what it takes in, and x' = fl(x + a), off by at most half the spacing g of the numbers\n"
-"around x'.\n"
-"\n"
-"- *Inside one binade the way back undoes the way up.* If x and x' lie in the same binade, x is\n"
-"  a multiple of g and x' - a is within g/2 of x, so fl(x' - a) = x, ties and the ends of the\n"
-"  binade aside. An error so far, a multiple of g too, is carried along unchanged. So errors\n"
-"  need not pile up with the number of updates.\n"
-"- *Between binades bits are lost for good.* Where x' is in a higher binade than x, the bits of\n"
-"  x below g are rounded away, and the way back cannot know them. Over a growing sum these\n"
-"  losses are geometric: the last, about u times the largest |x|, outweighs the others.\n"
-"\n"
-"So the error left in D^(1) is about u max |D^(k)|, and the largest is mostly the last:\n"
-"\n"
-"    predicted relative error of D^(1) = u |D^(N-1)| / |D^(1)|\n"
-"\n"
-"An entry that wanders crosses binades many times, up and down, and loses at each crossing: for\n"
-"inputs without a drift the prediction is passed by a factor that grows slowly with N.\n"
-"\n"
-"## What was measured: D^(1)\n"
-"\n";
+    "# Taking D back by subtraction, in float\n"
+    "\n"
+    "Printed by `make stability` (`proofs/stability_main.c`); edit that, not this.\n"
+    "\n"
+    "The backward pass of Algorithm 3 needs D as it was before each query block. The paper takes "
+    "it\n"
+    "back by subtraction, (33): D_j := D_j - gates VU_e, the inverse of (23). In real arithmetic\n"
+    "that is exact. In float an addition rounds, and no subtraction is sure to return the bits:\n"
+    "D^(1), what key block j knew after its first update, comes back as what up to N - 2 "
+    "additions\n"
+    "and as many subtractions leave of it. The other way makes the partial sums anew and keeps\n"
+    "them: it costs not one operation more (`proofs/complexity.md`), only N B d numbers of "
+    "memory.\n"
+    "\n"
+    "## What to expect\n"
+    "\n"
+    "u is the unit roundoff of the format that D is kept in. Let x be an entry of D on the way "
+    "up,\n"
+    "a what it takes in, and x' = fl(x + a), off by at most half the spacing g of the numbers\n"
+    "around x'.\n"
+    "\n"
+    "- *Inside one binade the way back undoes the way up.* If x and x' lie in the same binade, x "
+    "is\n"
+    "  a multiple of g and x' - a is within g/2 of x, so fl(x' - a) = x, ties and the ends of the\n"
+    "  binade aside. An error so far, a multiple of g too, is carried along unchanged. So errors\n"
+    "  need not pile up with the number of updates.\n"
+    "- *Between binades bits are lost for good.* Where x' is in a higher binade than x, the bits "
+    "of\n"
+    "  x below g are rounded away, and the way back cannot know them. Over a growing sum these\n"
+    "  losses are geometric: the last, about u times the largest |x|, outweighs the others.\n"
+    "\n"
+    "So the error left in D^(1) is about u max |D^(k)|, and the largest is mostly the last:\n"
+    "\n"
+    "    predicted relative error of D^(1) = u |D^(N-1)| / |D^(1)|\n"
+    "\n"
+    "An entry that wanders crosses binades many times, up and down, and loses at each crossing: "
+    "for\n"
+    "inputs without a drift the prediction is passed by a factor that grows slowly with N.\n"
+    "\n"
+    "## What was measured: D^(1)\n"
+    "\n";
 
 static const char SETUP[] =
-"d = %d, B = %d, no window, scale 1/sqrt(d). Inputs are float32 numbers, seeded: *normal*, mean\n"
-"0 and variance 1; *drifting*, VU with mean 1; *outlier*, row L/2 of VU 1e5 times the rest. Additions to D\n"
-"are float32; D is kept in float32 (u = 2^-24), or rounded to bfloat16 (u = 2^-8) after every\n"
-"update. An error is the norm of found - true over that of true, for D_j^(1) in the Frobenius\n"
-"norm, of the worst key block j; truth is binary64.\n"
-"\n"
-"| inputs | L | growth: \\|D^(N-1)\\| / \\|D^(1)\\| | float32: recomputed | predicted"
-" | by (33) | bfloat16: recomputed | predicted | by (33) |\n"
-"|---|---|---|---|---|---|---|---|---|\n";
+    "d = %d, B = %d, no window, scale 1/sqrt(d). Inputs are float32 numbers, seeded: *normal*, "
+    "mean\n"
+    "0 and variance 1; *drifting*, VU with mean 1; *outlier*, row L/2 of VU 1e5 times the rest. "
+    "Additions to D\n"
+    "are float32; D is kept in float32 (u = 2^-24), or rounded to bfloat16 (u = 2^-8) after every\n"
+    "update. An error is the norm of found - true over that of true, for D_j^(1) in the Frobenius\n"
+    "norm, of the worst key block j; truth is binary64.\n"
+    "\n"
+    "| inputs | L | growth: \\|D^(N-1)\\| / \\|D^(1)\\| | float32: recomputed | predicted"
+    " | by (33) | bfloat16: recomputed | predicted | by (33) |\n"
+    "|---|---|---|---|---|---|---|---|---|\n";
 
 static const char GRADIENTS_TEXT[] =
-"\n"
-"## What was measured: gradients\n"
-"\n"
-"L = %d, everything in float32, against the dense gradients in binary64. First the worst of the\n"
-"six gradients, in the Frobenius norm as above. Then the first L/2 rows of dQC alone: QC_t\n"
-"takes gradient from token t's output only, which no later token enters, the outlier least of\n"
-"all.\n"
-"\n"
-"| inputs | worst: dense | recomputing | by (33) | dQC before L/2: dense | recomputing"
-" | by (33) |\n"
-"|---|---|---|---|---|---|---|\n";
+    "\n"
+    "## What was measured: gradients\n"
+    "\n"
+    "L = %d, everything in float32, against the dense gradients in binary64. First the worst of "
+    "the\n"
+    "six gradients, in the Frobenius norm as above. Then the first L/2 rows of dQC alone: QC_t\n"
+    "takes gradient from token t's output only, which no later token enters, the outlier least of\n"
+    "all.\n"
+    "\n"
+    "| inputs | worst: dense | recomputing | by (33) | dQC before L/2: dense | recomputing"
+    " | by (33) |\n"
+    "|---|---|---|---|---|---|---|\n";
 
 static const char CLOSING[] =
-"\n"
-"## What follows\n"
-"\n"
-"- Recomputation leaves D^(1) at a few roundoffs of its format, for any length and inputs.\n"
-"- By (33) the error is what was predicted, to a factor below 3. In float32 it is harmless for\n"
-"  inputs without outliers, up to these lengths; it grows with the number of blocks.\n"
-"- D must not be kept in bfloat16 under (33): at L = 8192 a tenth of D^(1) is wrong for normal\n"
-"  inputs, half of it for drifting ones.\n"
-"- One outlier spoils the D of every key block before it, whatever the length: three digits are\n"
-"  left in float32, none in bfloat16.\n"
-"- The norm of a whole gradient hides this: its rows behind the outlier, with scores of the\n"
-"  order of 1e5, are no better in any form. The rows before it show it. By (33) a later token\n"
-"  changes, through rounding, gradients that causality says it cannot reach; a later NaN or\n"
-"  infinity would ruin them (inf - inf).\n"
-"- With a drift both blockwise ways are behind the dense form by a digit: there the sums D\n"
-"  themselves cost it, not the way back.\n"
-"- A checker of gradients should look at rows, and try an outlier in the second half.\n";
+    "\n"
+    "## What follows\n"
+    "\n"
+    "- Recomputation leaves D^(1) at a few roundoffs of its format, for any length and inputs.\n"
+    "- By (33) the error is what was predicted, to a factor below 3. In float32 it is harmless "
+    "for\n"
+    "  inputs without outliers, up to these lengths; it grows with the number of blocks.\n"
+    "- D must not be kept in bfloat16 under (33): at L = 8192 a tenth of D^(1) is wrong for "
+    "normal\n"
+    "  inputs, half of it for drifting ones.\n"
+    "- One outlier spoils the D of every key block before it, whatever the length: three digits "
+    "are\n"
+    "  left in float32, none in bfloat16.\n"
+    "- The norm of a whole gradient hides this: its rows behind the outlier, with scores of the\n"
+    "  order of 1e5, are no better in any form. The rows before it show it. By (33) a later token\n"
+    "  changes, through rounding, gradients that causality says it cannot reach; a later NaN or\n"
+    "  infinity would ruin them (inf - inf).\n"
+    "- With a drift both blockwise ways are behind the dense form by a digit: there the sums D\n"
+    "  themselves cost it, not the way back.\n"
+    "- A checker of gradients should look at rows, and try an outlier in the second half.\n";
 
 static void print_outcome(Kind kind, size_t length)
 {
     Outcome o = outcome(kind, length);
     printf("| %s | %zu | %.1e |", kind_names[kind], length, o.growth);
     for (size_t f = 0; f < 2; f++)
-        printf(" %.1e | %.1e | %.1e |", o.recomputed[f],
-               format_roundoff(FORMATS[f]) * o.growth, o.subtracted[f]);
+        printf(" %.1e | %.1e | %.1e |", o.recomputed[f], format_roundoff(FORMATS[f]) * o.growth,
+               o.subtracted[f]);
     printf("\n");
 }
 

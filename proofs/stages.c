@@ -61,24 +61,26 @@ static void print_pair(FILE *out, const char *name, const char *what, const Show
 
 static const struct Line {
     Stage stage;
-    bool both;              /* decoding has it too */
+    bool both; /* decoding has it too */
     const char *what;
-} forward_lines[] = {
-    {STAGE_T1, false, "T1 = (scale QC VU^T) o tril"},
-    {STAGE_G, false, "G = sigmoid(scale QU KU^T) o allowed"},
-    {STAGE_SU, true, "lookahead scores (6), (11)"},
-    {STAGE_SC, true, "causal scores (5)"},
-    {STAGE_P, true, "weights (7)"},
-    {STAGE_O, true, "answers (8), (12)"},
-    {STAGE_LSE, true, "log of the weights' denominator"},
-    {STAGE_U, true, "lookahead keys after the last token (3), (13)"},
-}, backward_lines[] = {
-    {STAGE_DP, false, "dP = dO VC^T"},
-    {STAGE_DS, false, "dS = P o (dP - delta)"},
-    {STAGE_DSU, false, "dSU = -dS o SiLU'(SU)"},
-    {STAGE_DT1, false, "dT1 = (dSU G) o tril"},
-    {STAGE_DG, false, "dG = (dSU^T T1) o allowed"},
-    {STAGE_DZ, false, "dZ = dG o G o (1 - G)"},
+} forward_lines[] =
+    {
+        {STAGE_T1, false, "T1 = (scale QC VU^T) o tril"},
+        {STAGE_G, false, "G = sigmoid(scale QU KU^T) o allowed"},
+        {STAGE_SU, true, "lookahead scores (6), (11)"},
+        {STAGE_SC, true, "causal scores (5)"},
+        {STAGE_P, true, "weights (7)"},
+        {STAGE_O, true, "answers (8), (12)"},
+        {STAGE_LSE, true, "log of the weights' denominator"},
+        {STAGE_U, true, "lookahead keys after the last token (3), (13)"},
+},
+  backward_lines[] = {
+      {STAGE_DP, false, "dP = dO VC^T"},
+      {STAGE_DS, false, "dS = P o (dP - delta)"},
+      {STAGE_DSU, false, "dSU = -dS o SiLU'(SU)"},
+      {STAGE_DT1, false, "dT1 = (dSU G) o tril"},
+      {STAGE_DG, false, "dG = (dSU^T T1) o allowed"},
+      {STAGE_DZ, false, "dZ = dG o G o (1 - G)"},
 };
 
 static void print_lines(FILE *out, const struct Line *lines, size_t count, const Record *left,

@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { STAGES_MOST = 5 };       /* tokens and dimensions that fit the page */
+enum { STAGES_MOST = 5 }; /* tokens and dimensions that fit the page */
 
 void print_stages(FILE *, const Problem *);
 

@@ -106,8 +106,7 @@ static bool add_dump(Items *items, const char *path, Failure *f)
     for (size_t h = 0; h < dump_problems(&d); h++) {
         Item *item = add_item(items);
         item->problem = dump_problem(&d, h);
-        snprintf(item->name, sizeof item->name, "%.*s #%zu",
-                 stem < 14 ? (int)stem : 14, base, h);
+        snprintf(item->name, sizeof item->name, "%.*s #%zu", stem < 14 ? (int)stem : 14, base, h);
         for (size_t k = 0; k < (d.cotangent ? INPUTS + 1 : INPUTS); k++) {
             const double *from = k < INPUTS ? item->problem.input[k] : item->problem.cotangent;
             memcpy(own(item, k, d.length * d.dim), from, d.length * d.dim * sizeof *from);
@@ -147,7 +146,8 @@ static void do_step(Subject subject, Findings *f, const Item *item, size_t step,
     else if (step < MOST_PRECISIONS)
         return;
     else if (step < MOST_PRECISIONS + BALL_STEPS)
-        f->balls[step - MOST_PRECISIONS] = agree_in_balls(subject, p, ball_bits[step - MOST_PRECISIONS]);
+        f->balls[step - MOST_PRECISIONS] = agree_in_balls(subject, p,
+                                                          ball_bits[step - MOST_PRECISIONS]);
     else if (step == MOST_PRECISIONS + BALL_STEPS)
         f->field = agree_in_field(subject, p->length, p->dim, p->window, seed);
     else if (step == MOST_PRECISIONS + BALL_STEPS + 1)
@@ -161,7 +161,7 @@ static bool holds(const Findings *f, size_t precisions)
     bool all = f->field.different == 0 && !f->f64.past_bound && !f->f32.past_bound;
     for (size_t k = 0; k < BALL_STEPS; k++) {
         all = all && f->balls[k].disjoint == 0;
-        if (k > 0)      /* radii fall to 0 */
+        if (k > 0) /* radii fall to 0 */
             all = all && f->balls[k].log2_radius <= f->balls[k - 1].log2_radius;
     }
     for (size_t k = 0; k < precisions; k++)
@@ -193,8 +193,8 @@ static void print_findings(const Item *item, const Findings *f, size_t precision
     if (item->problem.window != NO_WINDOW)
         snprintf(window, sizeof window, "%zu", item->problem.window);
     failure_quote(name, sizeof name, item->name);
-    printf("%-17.17s %4zu %3zu %4s %-5s", name, item->problem.length, item->problem.dim,
-           window, f->field.different ? "DIFF!" : "same");
+    printf("%-17.17s %4zu %3zu %4s %-5s", name, item->problem.length, item->problem.dim, window,
+           f->field.different ? "DIFF!" : "same");
     for (size_t k = 0; k < BALL_STEPS; k++)
         if (f->balls[k].disjoint)
             printf(" %5s", "APART");
@@ -212,10 +212,11 @@ static void print_findings(const Item *item, const Findings *f, size_t precision
 static void print_heading(Subject subject, const long *bits, size_t precisions)
 {
     if (subject == FORWARD)
-        printf("Theorems 1, 2 and 3: the parallel form, blocks and decoding against the definition\n"
-               "field: O, lse, U, SU bit for bit; balls: all overlap, log2 of the widest relative "
-               "radius;\nf32, f64, MPFR: log2 of the largest relative difference, each within its "
-               "bounds\n\n");
+        printf(
+            "Theorems 1, 2 and 3: the parallel form, blocks and decoding against the definition\n"
+            "field: O, lse, U, SU bit for bit; balls: all overlap, log2 of the widest relative "
+            "radius;\nf32, f64, MPFR: log2 of the largest relative difference, each within its "
+            "bounds\n\n");
     else
         printf("\nAlgorithm 3: blockwise gradients against the dense ones\n\n");
     printf("%-17s %4s %3s %4s %-5s %17s  %11s  MPFR, bits\n", "input", "L", "d", "W", "field",
@@ -270,8 +271,8 @@ static bool verify_items(const Items *items, const long *bits, size_t precisions
     verify_subject(FORWARD, items, bits, precisions, seed, &total);
     verify_subject(GRADIENTS, items, bits, precisions, seed, &total);
     printf("\nfield: %zu entries compared modulo 2^61 - 1; different formulas would pass with "
-           "probability\nat most %.1e (Schwartz-Zippel; seed %llu)\n", total.compared, total.chance,
-           (unsigned long long)seed);
+           "probability\nat most %.1e (Schwartz-Zippel; seed %llu)\n",
+           total.compared, total.chance, (unsigned long long)seed);
     printf("%s\n", total.all ? "all forms agree" : "THE FORMS DISAGREE: see the marked entries");
     return total.all;
 }
@@ -294,8 +295,10 @@ static const struct argp_option options[] = {
     {"dim", 'd', "D", 0, "head dimension of a random problem", 0},
     {"window", 'W', "W", 0, "lookahead window of a random problem", 0},
     {"bits", 'p', "P,...", 0, "MPFR's precisions, at most five (default 24,53,113,256,1024)", 0},
-    {"stage", OPTION_STAGE, NULL, 0, "print every intermediate of one small random problem (at most 5 "
-     "tokens, 5 dimensions) for two forms side by side", 0},
+    {"stage", OPTION_STAGE, NULL, 0,
+     "print every intermediate of one small random problem (at most 5 "
+     "tokens, 5 dimensions) for two forms side by side",
+     0},
     {"seed", 's', "S", 0, "seed of the random problems (default 1)", 0},
     {0},
 };
@@ -315,7 +318,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'p':
         o->precisions = 0;
-        for (char *rest, *item = strtok_r(arg, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+        for (char *rest, *item = strtok_r(arg, ",", &rest); item;
+             item = strtok_r(NULL, ",", &rest)) {
             if (o->precisions == MOST_PRECISIONS)
                 argp_error(state, "--bits names more than %d precisions", MOST_PRECISIONS);
             o->bits[o->precisions++] = whole_number(state, "--bits", item, 8, 1024);
@@ -331,7 +335,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (o->stages && (o->file_count || o->length > STAGES_MOST || o->dim > STAGES_MOST))
-            argp_error(state, "--stage takes one random problem of at most %d tokens and dimensions",
+            argp_error(state,
+                       "--stage takes one random problem of at most %d tokens and dimensions",
                        STAGES_MOST);
         return 0;
     case ARGP_KEY_ARGS:
@@ -345,9 +350,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int command_verify(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, "[FILE...]",
-        "Reproduce Theorems 1 to 3: the definition, the parallel and blockwise forms and decoding must "
-        "agree in every number system, and so must dense and blockwise gradients, on the inputs of each FILE, or on one random problem, or (without either) "
+        options,
+        parse,
+        "[FILE...]",
+        "Reproduce Theorems 1 to 3: the definition, the parallel and blockwise forms and decoding "
+        "must "
+        "agree in every number system, and so must dense and blockwise gradients, on the inputs of "
+        "each FILE, or on one random problem, or (without either) "
         "on a set of shapes chosen to be hard."
         "\vExamples:\n"
         "  castle verify\n"
@@ -355,9 +364,15 @@ int command_verify(int argc, char **argv)
         "  castle verify --length 40 --dim 8 --window 5 --seed 7\n"
         "  castle verify --stage --length 4 --dim 2\n\n"
         "Exit status: 0 all forms agree, 1 they do not, 2 unusable input or options.",
-        NULL, NULL, NULL};
-    Options o = {.length = -1, .dim = -1, .window = -1, .seed = 1,
-                 .bits = {24, 53, 113, 256, 1024}, .precisions = MOST_PRECISIONS};
+        NULL,
+        NULL,
+        NULL};
+    Options o = {.length = -1,
+                 .dim = -1,
+                 .window = -1,
+                 .seed = 1,
+                 .bits = {24, 53, 113, 256, 1024},
+                 .precisions = MOST_PRECISIONS};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
 
     Items items = {0};
@@ -379,8 +394,8 @@ int command_verify(int argc, char **argv)
     }
     if (o.length >= 0 || o.dim >= 0 || o.window >= 0)
         add_random(&items, "random", (size_t)(o.length < 0 ? 32 : o.length),
-                   (size_t)(o.dim < 0 ? 8 : o.dim),
-                   o.window < 0 ? NO_WINDOW : (size_t)o.window, 1, (unsigned long)o.seed);
+                   (size_t)(o.dim < 0 ? 8 : o.dim), o.window < 0 ? NO_WINDOW : (size_t)o.window, 1,
+                   (unsigned long)o.seed);
     else if (!o.file_count)
         add_hard_set(&items, (unsigned long)o.seed);
 

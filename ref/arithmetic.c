@@ -24,10 +24,7 @@ const Format *format_named(const char *name)
 double format_roundoff(const Format *f) { return ldexp(1, -f->precision); }
 double format_smallest(const Format *f) { return ldexp(1, f->emin - f->precision + 1); }
 
-double format_largest(const Format *f)
-{
-    return ldexp(2 - ldexp(1, 1 - f->precision), f->emax);
-}
+double format_largest(const Format *f) { return ldexp(2 - ldexp(1, 1 - f->precision), f->emax); }
 
 /* MPFR writes a number as 0.1xxx 2^e, so its exponents are IEEE's plus one; emin is that of the
  * smallest subnormal number, as mpfr_subnormalize asks. */
@@ -57,7 +54,7 @@ double format_round_double(double x, const Format *f)
     /* Adding and subtracting 1.5 ulp-units at the place of the last kept bit would depend on the
      * rounding mode; scaling to an integer is exact and rint ties to even. */
     int e = x == 0 ? f->emin : ilogb(x);
-    int last = (e < f->emin ? f->emin : e) - f->precision + 1;      /* weight of the last bit */
+    int last = (e < f->emin ? f->emin : e) - f->precision + 1; /* weight of the last bit */
     double y = ldexp(nearbyint(ldexp(x, -last)), last);
     return fabs(y) > format_largest(f) ? copysign(INFINITY, x) : y;
 }
@@ -65,12 +62,12 @@ double format_round_double(double x, const Format *f)
 /* ---- declarations --------------------------------------------------------------------------- */
 
 static const char *const stage_names[STAGES] = {
-    [STAGE_INPUT] = "inputs", [STAGE_SCALE] = "scale", [STAGE_SC] = "sc", [STAGE_T1] = "t1", [STAGE_G] = "g",
-    [STAGE_SU] = "su", [STAGE_P] = "p", [STAGE_CACHE] = "cache", [STAGE_O] = "o",
-    [STAGE_LSE] = "lse", [STAGE_U] = "u", [STAGE_DP] = "dp", [STAGE_DS] = "ds",
-    [STAGE_DSU] = "dsu", [STAGE_DT1] = "dt1", [STAGE_DG] = "dg", [STAGE_DZ] = "dz",
-    [STAGE_DQU] = "dqu", [STAGE_DKU] = "dku", [STAGE_DVU] = "dvu", [STAGE_DQC] = "dqc",
-    [STAGE_DKC] = "dkc", [STAGE_DVC] = "dvc",
+    [STAGE_INPUT] = "inputs", [STAGE_SCALE] = "scale", [STAGE_SC] = "sc",   [STAGE_T1] = "t1",
+    [STAGE_G] = "g",          [STAGE_SU] = "su",       [STAGE_P] = "p",     [STAGE_CACHE] = "cache",
+    [STAGE_O] = "o",          [STAGE_LSE] = "lse",     [STAGE_U] = "u",     [STAGE_DP] = "dp",
+    [STAGE_DS] = "ds",        [STAGE_DSU] = "dsu",     [STAGE_DT1] = "dt1", [STAGE_DG] = "dg",
+    [STAGE_DZ] = "dz",        [STAGE_DQU] = "dqu",     [STAGE_DKU] = "dku", [STAGE_DVU] = "dvu",
+    [STAGE_DQC] = "dqc",      [STAGE_DKC] = "dkc",     [STAGE_DVC] = "dvc",
 };
 
 const char *stage_name(Stage s) { return stage_names[s]; }
@@ -84,10 +81,10 @@ double arithmetic_site_roundoff(const Arithmetic *a, Stage s)
     return a->site[s]->precision < a->accumulate->precision ? format_roundoff(a->site[s]) : 0;
 }
 
-static const Stage operands[] = {STAGE_INPUT, STAGE_T1, STAGE_G, STAGE_P,
-                                 STAGE_DS, STAGE_DSU, STAGE_DT1, STAGE_DZ};
-static const Stage stored[] = {STAGE_O, STAGE_U, STAGE_DQU, STAGE_DKU, STAGE_DVU,
-                               STAGE_DQC, STAGE_DKC, STAGE_DVC};
+static const Stage operands[] = {STAGE_INPUT, STAGE_T1,  STAGE_G,   STAGE_P,
+                                 STAGE_DS,    STAGE_DSU, STAGE_DT1, STAGE_DZ};
+static const Stage stored[] = {STAGE_O,   STAGE_U,   STAGE_DQU, STAGE_DKU,
+                               STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
 
 static void set_operands(Arithmetic *a, const Format *f)
 {
@@ -140,8 +137,10 @@ bool arithmetic_parse(Arithmetic *a, const char *text, char *why, size_t why_siz
     strcpy(a->name, text);
     char *rest = copy, *preset = strsep(&rest, ",");
     if (!set_preset(a, preset)) {
-        snprintf(why, why_size, "unknown arithmetic \"%.40s\": expected float64, float32, tf32, "
-                 "bfloat16 or float16, optionally followed by ,key=format", preset);
+        snprintf(why, why_size,
+                 "unknown arithmetic \"%.40s\": expected float64, float32, tf32, "
+                 "bfloat16 or float16, optionally followed by ,key=format",
+                 preset);
         return false;
     }
     while (rest) {
@@ -151,9 +150,12 @@ bool arithmetic_parse(Arithmetic *a, const char *text, char *why, size_t why_siz
         if (equals)
             *equals = '\0';
         if (!f || !set_key(a, item, f)) {
-            snprintf(why, why_size, "unknown item \"%.40s\" in arithmetic \"%.80s\": expected "
-                     "key=format, with a key of accumulate operands inputs scale sc t1 g su p cache o "
-                     "lse u dp ds dsu dt1 dg dz dqu dku dvu dqc dkc dvc", item, text);
+            snprintf(
+                why, why_size,
+                "unknown item \"%.40s\" in arithmetic \"%.80s\": expected "
+                "key=format, with a key of accumulate operands inputs scale sc t1 g su p cache o "
+                "lse u dp ds dsu dt1 dg dz dqu dku dvu dqc dkc dvc",
+                item, text);
             return false;
         }
     }

@@ -14,16 +14,16 @@
 /* A binary floating-point format with subnormals, as IEEE 754 describes one. */
 typedef struct Format {
     const char *name;
-    int precision;          /* bits, the implicit one included */
-    int emin, emax;         /* exponents of the smallest normal and of the largest number, as 1.x 2^e */
+    int precision;  /* bits, the implicit one included */
+    int emin, emax; /* exponents of the smallest normal and of the largest number, as 1.x 2^e */
 } Format;
 
 extern const Format BINARY64, BINARY32, TF32, BFLOAT16, BINARY16;
 
-const Format *format_named(const char *name);       /* float64 float32 tf32 bfloat16 float16; or NULL */
-double format_roundoff(const Format *);             /* unit roundoff u = 2^-precision */
-double format_smallest(const Format *);             /* the smallest subnormal number */
-double format_largest(const Format *);              /* the largest finite number */
+const Format *format_named(const char *name); /* float64 float32 tf32 bfloat16 float16; or NULL */
+double format_roundoff(const Format *);       /* unit roundoff u = 2^-precision */
+double format_smallest(const Format *);       /* the smallest subnormal number */
+double format_largest(const Format *);        /* the largest finite number */
 
 /* The value of x in format f, rounded to nearest, ties to even, subnormals and overflow included.
  * y must have exactly f's precision. Returns MPFR's ternary value. */
@@ -37,8 +37,8 @@ void format_leave(void);
 /* What a kernel declares. A site's format is what the quantity is rounded to when the kernel keeps
  * it; a site that is no coarser than `accumulate` costs no rounding of its own. */
 typedef struct Arithmetic {
-    char name[160];                     /* the declaration in full, as it was given */
-    const Format *accumulate;           /* sums, products, elementary functions */
+    char name[160];           /* the declaration in full, as it was given */
+    const Format *accumulate; /* sums, products, elementary functions */
     const Format *site[STAGES];
 } Arithmetic;
 
@@ -54,6 +54,6 @@ bool arithmetic_parse(Arithmetic *a, const char *text, char *why, size_t why_siz
  * and is rounded wherever the site's format cannot hold it. */
 double arithmetic_site_roundoff(const Arithmetic *, Stage);
 bool arithmetic_rounds_given(Stage);
-const char *stage_name(Stage);          /* "inputs", "sc", "t1", ... as in files and declarations */
+const char *stage_name(Stage); /* "inputs", "sc", "t1", ... as in files and declarations */
 
 #endif

@@ -49,6 +49,6 @@ void backward(const Head *h, Matrix dO, Gradients *g)
     assign(g->dQC, stage(STAGE_DQC, scaled(c, add(product(dS, KC, EVERYWHERE),
                                                   product(dT1, h->VU, EVERYWHERE)))));
     Matrix dKC = scaled(c, product_tn(dS, h->QC, EVERYWHERE));
-    assign(g->dKC, stage(STAGE_DKC, variant_causal_keys(h, dKC)));      /* 0 where KC takes no part */
+    assign(g->dKC, stage(STAGE_DKC, variant_causal_keys(h, dKC))); /* 0 where KC takes no part */
     scope_close(h->QC.in, scope);
 }

@@ -8,7 +8,7 @@
 typedef struct Pass {
     Blocks b;
     const Answers *forward;
-    Matrix dO, delta;       /* delta_t = dO_t . O_t, L x 1 */
+    Matrix dO, delta; /* delta_t = dO_t . O_t, L x 1 */
     Gradients *g;
 } Pass;
 
@@ -61,8 +61,9 @@ static void backward_block(const Pass *p, size_t i, size_t j, Matrix Dj, Matrix 
     Matrix dS = stage(STAGE_DS, unrounded_dS);
 
     /* S = scale QC KC^T - SiLU(SU) */
-    accumulate(block(b, p->g->dQC, i),
-               scaled(h->scale, product(dS, variant_causal_keys(h, block(b, h->KC, j)), EVERYWHERE)));
+    accumulate(
+        block(b, p->g->dQC, i),
+        scaled(h->scale, product(dS, variant_causal_keys(h, block(b, h->KC, j)), EVERYWHERE)));
     Matrix dKC = scaled(h->scale, product_tn(dS, block(b, h->QC, i), EVERYWHERE));
     accumulate(block(b, p->g->dKC, j), variant_causal_keys(h, dKC));
     Matrix dSU = stage(STAGE_DSU, negated(hadamard(unrounded_dS, variant_slope(h, SU))));
@@ -85,8 +86,7 @@ static void through_update(const Pass *p, size_t j, size_t e, Matrix dDj)
     const Head *h = p->b.head;
     Matrix gates = block_gates(&p->b, j, e);
     Matrix VU = block(&p->b, h->VU, e);
-    accumulate(block(&p->b, p->g->dVU, e),
-               product_tn(stage(STAGE_G, gates), dDj, EVERYWHERE));
+    accumulate(block(&p->b, p->g->dVU, e), product_tn(stage(STAGE_G, gates), dDj, EVERYWHERE));
     through_gates(p, j, e, gates, product_nt(dDj, VU, gates.band));
 }
 
@@ -123,7 +123,7 @@ static void backward_keys(const Pass *p, size_t j, Matrix D, TakeBack how)
         backward_block(p, i, j, Dj, dDj);
         if (i > j) {
             through_update(p, j, i - 1, dDj);
-            if (how == BY_SUBTRACTION && block_allowed(&p->b, j, i - 1))    /* (33) */
+            if (how == BY_SUBTRACTION && block_allowed(&p->b, j, i - 1)) /* (33) */
                 assign(Dj, subtract(Dj, addition_to_D(p, j, i - 1)));
         }
         scope_close(in, scope);

@@ -19,7 +19,7 @@
 #include "backward.h"
 
 typedef enum TakeBack {
-    BY_SUBTRACTION,         /* (33) */
+    BY_SUBTRACTION, /* (33) */
     BY_RECOMPUTATION,
 } TakeBack;
 

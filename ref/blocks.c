@@ -17,8 +17,12 @@ Blocks blocks_after(const Head *h, size_t past, size_t size)
     if (size > tokens)
         size = tokens;
     size_t done = (past + size - 1) / size;
-    return (Blocks){.head = h, .size = size, .count = done + (tokens - past + size - 1) / size,
-                    .tokens = tokens, .past = past, .done = done};
+    return (Blocks){.head = h,
+                    .size = size,
+                    .count = done + (tokens - past + size - 1) / size,
+                    .tokens = tokens,
+                    .past = past,
+                    .done = done};
 }
 
 size_t block_start(const Blocks *b, size_t i)

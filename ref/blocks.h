@@ -12,13 +12,13 @@
 typedef struct Blocks {
     const Head *head;
     size_t size, count;
-    size_t tokens, past, done;      /* past = done = 0 where a sweep begins */
+    size_t tokens, past, done; /* past = done = 0 where a sweep begins */
 } Blocks;
 
 Blocks blocks_of(const Head *head, size_t size, const char *function);
 Blocks blocks_after(const Head *head, size_t past, size_t size);
 
-size_t block_start(const Blocks *, size_t i);           /* the number of T_i's first token */
+size_t block_start(const Blocks *, size_t i); /* the number of T_i's first token */
 
 /* Rows T_i of A, a view. A has a row for every token, or lacks those of the first ones. */
 Matrix block(const Blocks *, Matrix A, size_t i);

@@ -37,7 +37,7 @@ void take_in_block(const Blocks *b, Matrix D, size_t j, size_t e)
 /* Queries T_i and keys T_j. */
 static void sweep_block(const Blocks *b, size_t i, size_t j, Matrix D, Matrix wanted_SU, Online all)
 {
-    if (i > j && i > b->done)       /* T_{i-1} is new: D_j lacks it yet */
+    if (i > j && i > b->done) /* T_{i-1} is new: D_j lacks it yet */
         take_in_block(b, D, j, i - 1);
     Matrix T1 = stage(STAGE_T1, block_T1(b, i));
     Matrix G = stage(STAGE_G, block_gates(b, j, i));

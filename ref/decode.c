@@ -4,8 +4,11 @@
 
 Cache cache_empty(System *in, size_t room, size_t d)
 {
-    return (Cache){.U = matrix(in, room, d), .QU = matrix(in, room, d),
-                   .KC = matrix(in, room, d), .VC = matrix(in, room, d), .length = 0};
+    return (Cache){.U = matrix(in, room, d),
+                   .QU = matrix(in, room, d),
+                   .KC = matrix(in, room, d),
+                   .VC = matrix(in, room, d),
+                   .length = 0};
 }
 
 /* (13): every key that token t is allowed to reach takes in gate * VU_t; the new row is 0.
@@ -40,11 +43,11 @@ void decode_step(Cache *cache, const Head *h, size_t row_of_t, Matrix o, Matrix 
     /* Row t of U is still 0, as u_t^t is: the token's own score is purely causal. */
     Matrix U = rows(cache->U, 0, t + 1);
     KC = variant_causal_keys(h, KC);
-    Matrix sC = stage(STAGE_SC, scaled(h->scale, product_nt(QC, KC, EVERYWHERE)));      /* (5) */
-    Matrix sU = stage(STAGE_SU, scaled(h->scale, product_nt(QC, U, EVERYWHERE)));       /* (6) */
+    Matrix sC = stage(STAGE_SC, scaled(h->scale, product_nt(QC, KC, EVERYWHERE))); /* (5) */
+    Matrix sU = stage(STAGE_SU, scaled(h->scale, product_nt(QC, U, EVERYWHERE)));  /* (6) */
     Matrix l;
-    Matrix p = stage(STAGE_P, row_softmax(subtract(sC, variant_penalty(h, sU)), &l));    /* (7) */
-    assign(o, stage(STAGE_O, product(p, VC, EVERYWHERE)));                              /* (8) */
+    Matrix p = stage(STAGE_P, row_softmax(subtract(sC, variant_penalty(h, sU)), &l)); /* (7) */
+    assign(o, stage(STAGE_O, product(p, VC, EVERYWHERE)));                            /* (8) */
     assign(lse, stage(STAGE_LSE, l));
     scope_close(in, scope);
 }

@@ -6,7 +6,9 @@ Answers answers_for(const Head *head)
 {
     System *in = head->QC.in;
     size_t L = head->QC.rows, d = head->QC.cols;
-    return (Answers){.O = matrix(in, L, d), .lse = matrix(in, L, 1), .U = matrix(in, L, d),
+    return (Answers){.O = matrix(in, L, d),
+                     .lse = matrix(in, L, 1),
+                     .U = matrix(in, L, d),
                      .SU = matrix(in, L, L)};
 }
 
@@ -31,9 +33,8 @@ void head_must_be_sound(const Head *head, const char *function)
     for (size_t k = 0; k < sizeof input / sizeof *input; k++)
         if (input[k]->rows != head->QC.rows || input[k]->cols != head->QC.cols ||
             input[k]->in != head->scale.in || !input[k]->rows || !input[k]->cols)
-            stop_on_bug(function, "input %zu of QU KU VU QC KC VC is %zu x %zu, QC %zu x %zu",
-                                k, input[k]->rows, input[k]->cols, head->QC.rows, head->QC.cols);
+            stop_on_bug(function, "input %zu of QU KU VU QC KC VC is %zu x %zu, QC %zu x %zu", k,
+                        input[k]->rows, input[k]->cols, head->QC.rows, head->QC.cols);
     if (head->scale.rows != 1 || head->scale.cols != 1)
-        stop_on_bug(function, "scale is %zu x %zu, not 1 x 1",
-                            head->scale.rows, head->scale.cols);
+        stop_on_bug(function, "scale is %zu x %zu, not 1 x 1", head->scale.rows, head->scale.cols);
 }

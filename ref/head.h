@@ -11,25 +11,25 @@
 /* The paper's ablations: options of the same texts. */
 typedef enum Variant {
     CASTLE,
-    WITHOUT_CAUSAL_KEYS,        /* (7) with sC dropped: score -SiLU(sU) */
-    WITHOUT_SILU,               /* score sC - sU */
+    WITHOUT_CAUSAL_KEYS, /* (7) with sC dropped: score -SiLU(sU) */
+    WITHOUT_SILU,        /* score sC - sU */
 } Variant;
 
 typedef struct Head {
-    Matrix QU, KU, VU;      /* lookahead side, L x d */
-    Matrix QC, KC, VC;      /* causal side, L x d */
-    Matrix scale;           /* 1 x 1, usually 1/sqrt(d): in the causal score, the lookahead score
+    Matrix QU, KU, VU; /* lookahead side, L x d */
+    Matrix QC, KC, VC; /* causal side, L x d */
+    Matrix scale;      /* 1 x 1, usually 1/sqrt(d): in the causal score, the lookahead score
                                and the lookahead gate */
-    size_t window;          /* W of CASTLE-SWL, or NO_WINDOW */
+    size_t window;     /* W of CASTLE-SWL, or NO_WINDOW */
     Variant variant;
 } Head;
 
 /* Made by the caller; every algorithm fills what it is handed. */
 typedef struct Answers {
-    Matrix O;               /* L x d, (8) */
-    Matrix lse;             /* L x 1, log of the sum in (7)'s denominator */
-    Matrix U;               /* L x d, the lookahead keys U^L after the last token, (3) */
-    Matrix SU;              /* L x L, the lookahead scores (6); entry (t, s) is absent for s >= t */
+    Matrix O;   /* L x d, (8) */
+    Matrix lse; /* L x 1, log of the sum in (7)'s denominator */
+    Matrix U;   /* L x d, the lookahead keys U^L after the last token, (3) */
+    Matrix SU;  /* L x L, the lookahead scores (6); entry (t, s) is absent for s >= t */
 } Answers;
 
 /* New matrices of the shapes that `head` calls for, all zero. */

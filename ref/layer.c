@@ -64,10 +64,15 @@ static Matrix projected(const Layer *layer, Matrix X, Matrix W, size_t h)
 static Head head_of(const Layer *layer, Matrix X, size_t h)
 {
     const Weights *W = &layer->W;
-    return (Head){.QU = projected(layer, X, W->WQU, h), .KU = projected(layer, X, W->WKU, h),
-                  .VU = projected(layer, X, W->WVU, h), .QC = projected(layer, X, W->WQC, h),
-                  .KC = projected(layer, X, W->WKC, h), .VC = projected(layer, X, W->WVC, h),
-                  .scale = layer->scale, .window = layer->window, .variant = layer->variant};
+    return (Head){.QU = projected(layer, X, W->WQU, h),
+                  .KU = projected(layer, X, W->WKU, h),
+                  .VU = projected(layer, X, W->WVU, h),
+                  .QC = projected(layer, X, W->WQC, h),
+                  .KC = projected(layer, X, W->WKC, h),
+                  .VC = projected(layer, X, W->WVC, h),
+                  .scale = layer->scale,
+                  .window = layer->window,
+                  .variant = layer->variant};
 }
 
 /* O_h of one sequence, written to its columns of O = [O_1 | .. | O_n]. */

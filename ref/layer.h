@@ -23,9 +23,9 @@
 
 /* A layer's weights, or the gradients with respect to them. */
 typedef struct Weights {
-    Matrix WQU, WKU, WVU;       /* dm x (n d), lookahead side */
-    Matrix WQC, WKC, WVC;       /* dm x (n d), causal side */
-    Matrix WO;                  /* (n d) x dm */
+    Matrix WQU, WKU, WVU; /* dm x (n d), lookahead side */
+    Matrix WQC, WKC, WVC; /* dm x (n d), causal side */
+    Matrix WO;            /* (n d) x dm */
 } Weights;
 
 /* New matrices, all zero. */
@@ -34,9 +34,9 @@ Weights weights_for(System *in, size_t dm, size_t heads, size_t d);
 typedef struct Layer {
     Weights W;
     size_t heads;
-    Matrix scale;               /* of every head, 1 x 1 */
-    size_t window;              /* of every head, or NO_WINDOW */
-    Variant variant;            /* of every head */
+    Matrix scale;    /* of every head, 1 x 1 */
+    size_t window;   /* of every head, or NO_WINDOW */
+    Variant variant; /* of every head */
 } Layer;
 
 /* A form of one head: sequential, parallel or decode. */
@@ -46,8 +46,8 @@ typedef void Form(const Head *, Answers *);
 void layer_forward(const Layer *layer, Matrix X, size_t batch, Form *form, Matrix Y);
 
 typedef struct LayerGradients {
-    Matrix dX;                  /* (batch L) x dm */
-    Weights dW;                 /* summed over the batch */
+    Matrix dX;  /* (batch L) x dm */
+    Weights dW; /* summed over the batch */
 } LayerGradients;
 
 /* New matrices of the shapes that the layer and X call for, all zero. */

@@ -26,7 +26,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static void usage(FILE *out)
 {
     fputs("Usage: castle COMMAND [OPTION...] [FILE...]\n"
-          "Reference and verification suite for CASTLE attention (arXiv 2509.07301).\n\n", out);
+          "Reference and verification suite for CASTLE attention (arXiv 2509.07301).\n\n",
+          out);
     for (size_t k = 0; k < COMMANDS; k++)
         fprintf(out, "  castle %-8s %s\n", commands[k].name, commands[k].what);
     fputs("\nExamples:\n"
@@ -34,7 +35,8 @@ static void usage(FILE *out)
           "  castle oracle mykernel.safetensors -o truth.safetensors\n"
           "  castle verify\n\n"
           "`castle COMMAND --help` explains a command; `man castle` has it all.\n"
-          "Exit status: 0 right, 1 the kernel is wrong, 2 unusable input or options.\n", out);
+          "Exit status: 0 right, 1 the kernel is wrong, 2 unusable input or options.\n",
+          out);
 }
 
 int refuse(const char *name, const Failure *f)

@@ -7,11 +7,11 @@
 static void shapes_must_fit(bool fit, const char *function, Matrix A, Matrix B)
 {
     if (A.in != B.in)
-        stop_on_bug(function, "matrices of two number systems, %s and %s",
-                            A.in->op->name, B.in->op->name);
+        stop_on_bug(function, "matrices of two number systems, %s and %s", A.in->op->name,
+                    B.in->op->name);
     if (!fit)
-        stop_on_bug(function, "shapes %zu x %zu and %zu x %zu do not fit",
-                            A.rows, A.cols, B.rows, B.cols);
+        stop_on_bug(function, "shapes %zu x %zu and %zu x %zu do not fit", A.rows, A.cols, B.rows,
+                    B.cols);
 }
 
 /* ---- bands ---------------------------------------------------------------------------------- */
@@ -35,10 +35,7 @@ Band lookahead(size_t window)
 static bool is_empty(Band b) { return b.lo > b.hi; }
 static Band nowhere(void) { return (Band){1, 0}; }
 
-static Band intersection(Band a, Band b)
-{
-    return (Band){greatest(a.lo, b.lo), least(a.hi, b.hi)};
-}
+static Band intersection(Band a, Band b) { return (Band){greatest(a.lo, b.lo), least(a.hi, b.hi)}; }
 
 /* The smallest band that holds both. */
 static Band hull(Band a, Band b)
@@ -95,10 +92,7 @@ static Range common(Range a, Range b)
 
 /* ---- making, viewing, leaving --------------------------------------------------------------- */
 
-void system_begin(System *in, const Operations *op)
-{
-    *in = (System){.op = op};
-}
+void system_begin(System *in, const Operations *op) { *in = (System){.op = op}; }
 
 void system_free(System *in)
 {
@@ -180,10 +174,9 @@ void *entry(Matrix A, size_t i, size_t j)
 Matrix rows(Matrix A, size_t first, size_t count)
 {
     if (first > A.rows || count > A.rows - first)
-        stop_on_bug(__func__, "rows %zu + %zu of a %zu x %zu matrix",
-                            first, count, A.rows, A.cols);
-    return (Matrix){A.in, count, A.cols, A.stride, shifted(A.band, (ptrdiff_t)first),
-                    entry(A, first, 0)};
+        stop_on_bug(__func__, "rows %zu + %zu of a %zu x %zu matrix", first, count, A.rows, A.cols);
+    return (Matrix){
+        A.in, count, A.cols, A.stride, shifted(A.band, (ptrdiff_t)first), entry(A, first, 0)};
 }
 
 Matrix row(Matrix A, size_t i) { return rows(A, i, 1); }
@@ -191,10 +184,10 @@ Matrix row(Matrix A, size_t i) { return rows(A, i, 1); }
 Matrix columns(Matrix A, size_t first, size_t count)
 {
     if (first > A.cols || count > A.cols - first)
-        stop_on_bug(__func__, "columns %zu + %zu of a %zu x %zu matrix",
-                            first, count, A.rows, A.cols);
-    return (Matrix){A.in, A.rows, count, A.stride, shifted(A.band, -(ptrdiff_t)first),
-                    entry(A, 0, first)};
+        stop_on_bug(__func__, "columns %zu + %zu of a %zu x %zu matrix", first, count, A.rows,
+                    A.cols);
+    return (Matrix){
+        A.in, A.rows, count, A.stride, shifted(A.band, -(ptrdiff_t)first), entry(A, 0, first)};
 }
 
 /* Whether every present entry of B is present in A, of the same shape. */
@@ -227,7 +220,7 @@ enum { WORTH_THREADS = 1 << 15 };
  * entry(i, k) and goes on by `step` entries. */
 typedef struct Lines {
     Matrix of;
-    bool across;        /* the lines are the matrix's rows; otherwise its columns */
+    bool across; /* the lines are the matrix's rows; otherwise its columns */
 } Lines;
 
 static Range line_range(Lines l, size_t i)
@@ -253,8 +246,8 @@ static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
     Matrix C = banded(A.in, rows, cols, intersection(band, mask));
     if (op->product && op->product(A.in, C, A, B, kind))
         return C;
-#pragma omp parallel for schedule(dynamic, 1) \
-    if (A.in->rows_in_parallel && rows * cols * inner > WORTH_THREADS)
+#pragma omp parallel for schedule(dynamic, 1) if (A.in->rows_in_parallel && \
+                                                  rows * cols * inner > WORTH_THREADS)
     for (size_t i = 0; i < rows; i++) {
         Range present = row_range(C, i);
         for (size_t j = present.first; j < present.end; j++) {
@@ -296,8 +289,7 @@ static Matrix combine(Binary *f, const char *function, Matrix A, Matrix B, Band 
     Matrix C = banded(A.in, A.rows, A.cols, band);
     for (size_t i = 0; i < C.rows; i++) {
         Range k = row_range(C, i);
-        f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(B, i, k.first),
-          k.end - k.first);
+        f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(B, i, k.first), k.end - k.first);
     }
     return C;
 }
@@ -313,10 +305,7 @@ Matrix subtract(Matrix A, Matrix B)
 }
 
 /* 0 - A, entry by entry: exact in every system. */
-Matrix negated(Matrix A)
-{
-    return subtract(banded(A.in, A.rows, A.cols, A.band), A);
-}
+Matrix negated(Matrix A) { return subtract(banded(A.in, A.rows, A.cols, A.band), A); }
 
 Matrix hadamard(Matrix A, Matrix B)
 {
@@ -344,8 +333,8 @@ Matrix scaled(Matrix c, Matrix A)
 Matrix map(Function f, Matrix A)
 {
     Matrix C = banded(A.in, A.rows, A.cols, A.band);
-#pragma omp parallel for schedule(dynamic, 1) \
-    if (A.in->rows_in_parallel && A.rows * A.cols * 16 > WORTH_THREADS)
+#pragma omp parallel for schedule(dynamic, 1) if (A.in->rows_in_parallel && \
+                                                  A.rows * A.cols * 16 > WORTH_THREADS)
     for (size_t i = 0; i < C.rows; i++) {
         Range k = row_range(C, i);
         A.in->op->map(A.in, f, entry(C, i, k.first), entry(A, i, k.first), k.end - k.first);

@@ -31,10 +31,10 @@ typedef struct Band {
     ptrdiff_t lo, hi;
 } Band;
 
-#define BAND_FAR (PTRDIFF_MAX / 8)                  /* stands for infinity */
-#define EVERYWHERE ((Band){-BAND_FAR, BAND_FAR})    /* no mask */
-#define CAUSAL ((Band){-BAND_FAR, 0})               /* tril: key j <= query t */
-#define NO_WINDOW ((size_t)BAND_FAR)                /* CASTLE without a sliding window */
+#define BAND_FAR (PTRDIFF_MAX / 8)               /* stands for infinity */
+#define EVERYWHERE ((Band){-BAND_FAR, BAND_FAR}) /* no mask */
+#define CAUSAL ((Band){-BAND_FAR, 0})            /* tril: key j <= query t */
+#define NO_WINDOW ((size_t)BAND_FAR)             /* CASTLE without a sliding window */
 
 /* allowed(s, j) of (4) and (9): s < j (CASTLE), s < j <= s + W (CASTLE-SWL). */
 Band lookahead(size_t window);
@@ -46,33 +46,49 @@ Band seen_from(Band whole, size_t row, size_t column);
 bool band_meets(Band, size_t rows, size_t cols);
 
 typedef struct Matrix {
-    System *in;         /* the number system of the entries */
+    System *in; /* the number system of the entries */
     size_t rows, cols;
-    size_t stride;      /* from one row to the next, in entries */
-    Band band;          /* outside it, entries are absent */
+    size_t stride; /* from one row to the next, in entries */
+    Band band;     /* outside it, entries are absent */
     void *entries;
 } Matrix;
 
 /* The scalar functions of the paper, mapped over present entries. */
 typedef enum Function {
-    SIGMOID,            /* 1 / (1 + exp(-x)) */
-    SILU,               /* x * sigmoid(x) */
+    SIGMOID, /* 1 / (1 + exp(-x)) */
+    SILU,    /* x * sigmoid(x) */
     EXP,
     LOG,
-    SILU_SLOPE,         /* SiLU'(x) = sigmoid(x) (1 + x (1 - sigmoid(x))) */
-    GATE_SLOPE,         /* g (1 - g): sigmoid' where g is already the sigmoid */
+    SILU_SLOPE, /* SiLU'(x) = sigmoid(x) (1 + x (1 - sigmoid(x))) */
+    GATE_SLOPE, /* g (1 - g): sigmoid' where g is already the sigmoid */
 } Function;
 
 /* The quantities that the paper names. An algorithm passes each of them through stage(), once: there
  * a system that models a kernel's arithmetic rounds what such a kernel keeps in fewer bits. */
 typedef enum Stage {
-    STAGE_INPUT,        /* QU KU VU QC KC VC as operands of products */
+    STAGE_INPUT, /* QU KU VU QC KC VC as operands of products */
     STAGE_SCALE,
-    STAGE_SC, STAGE_T1, STAGE_G, STAGE_SU, STAGE_P,
-    STAGE_CACHE,        /* U kept from one decoding step to the next */
-    STAGE_O, STAGE_LSE, STAGE_U,
-    STAGE_DP, STAGE_DS, STAGE_DSU, STAGE_DT1, STAGE_DG, STAGE_DZ,
-    STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC,
+    STAGE_SC,
+    STAGE_T1,
+    STAGE_G,
+    STAGE_SU,
+    STAGE_P,
+    STAGE_CACHE, /* U kept from one decoding step to the next */
+    STAGE_O,
+    STAGE_LSE,
+    STAGE_U,
+    STAGE_DP,
+    STAGE_DS,
+    STAGE_DSU,
+    STAGE_DT1,
+    STAGE_DG,
+    STAGE_DZ,
+    STAGE_DQU,
+    STAGE_DKU,
+    STAGE_DVU,
+    STAGE_DQC,
+    STAGE_DKC,
+    STAGE_DVC,
     STAGES
 } Stage;
 
@@ -82,39 +98,39 @@ typedef size_t Scope;
 Scope scope_open(System *in);
 void scope_close(System *in, Scope scope);
 
-Matrix matrix(System *in, size_t rows, size_t cols);                         /* all entries 0 */
-Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v);   /* row by row */
-Matrix ones_like(Matrix A);                                  /* 1 where A is present */
-Matrix rows(Matrix A, size_t first, size_t count);                           /* a view */
-Matrix row(Matrix A, size_t i);                                              /* a view, 1 x cols */
-Matrix columns(Matrix A, size_t first, size_t count);                        /* a view */
+Matrix matrix(System *in, size_t rows, size_t cols);                       /* all entries 0 */
+Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v); /* row by row */
+Matrix ones_like(Matrix A);                           /* 1 where A is present */
+Matrix rows(Matrix A, size_t first, size_t count);    /* a view */
+Matrix row(Matrix A, size_t i);                       /* a view, 1 x cols */
+Matrix columns(Matrix A, size_t first, size_t count); /* a view */
 void *entry(Matrix A, size_t i, size_t j);
-void assign(Matrix A, Matrix B);                                             /* A := B */
+void assign(Matrix A, Matrix B); /* A := B */
 
 /* ---- products: an entry is one sum over the pairs present in both operands; empty sums are 0 -- */
 
-Matrix product(Matrix A, Matrix B, Band mask);          /* (A B) o mask */
-Matrix product_nt(Matrix A, Matrix B, Band mask);       /* (A B^T) o mask */
-Matrix product_tn(Matrix A, Matrix B, Band mask);       /* (A^T B) o mask */
+Matrix product(Matrix A, Matrix B, Band mask);    /* (A B) o mask */
+Matrix product_nt(Matrix A, Matrix B, Band mask); /* (A B^T) o mask */
+Matrix product_tn(Matrix A, Matrix B, Band mask); /* (A^T B) o mask */
 
 /* ---- entry by entry ------------------------------------------------------------------------- */
 
 Matrix add(Matrix A, Matrix B);
 Matrix subtract(Matrix A, Matrix B);
 Matrix negated(Matrix A);
-Matrix hadamard(Matrix A, Matrix B);                    /* A o B, present where both are */
-Matrix scaled(Matrix c, Matrix A);                      /* c A, with c a 1 x 1 matrix */
-Matrix map(Function f, Matrix A);                       /* f(A_ij) where A_ij is present */
-Matrix stage(Stage name, Matrix A);                     /* A, as the modelled kernel keeps it: A itself
+Matrix hadamard(Matrix A, Matrix B); /* A o B, present where both are */
+Matrix scaled(Matrix c, Matrix A);   /* c A, with c a 1 x 1 matrix */
+Matrix map(Function f, Matrix A);    /* f(A_ij) where A_ij is present */
+Matrix stage(Stage name, Matrix A);  /* A, as the modelled kernel keeps it: A itself
                                                            or, where that rounds, a new matrix */
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-Matrix row_sum(Matrix A);                               /* rows x 1 */
-Matrix row_divide(Matrix A, Matrix c);                  /* row i of A over c_i */
-Matrix row_shift(Matrix A, Matrix c);                   /* row i of A less c_i */
-Matrix row_scale(Matrix A, Matrix c);                   /* c_i times row i of A */
-Matrix row_dot(Matrix A, Matrix B);                     /* rows x 1: A_i . B_i */
+Matrix row_sum(Matrix A);              /* rows x 1 */
+Matrix row_divide(Matrix A, Matrix c); /* row i of A over c_i */
+Matrix row_shift(Matrix A, Matrix c);  /* row i of A less c_i */
+Matrix row_scale(Matrix A, Matrix c);  /* c_i times row i of A */
+Matrix row_dot(Matrix A, Matrix B);    /* rows x 1: A_i . B_i */
 
 /* Per row, a point near the largest present entry, to subtract before exp: rows x 1, exact. At least
  * `floor` (rows x 1) where that is given: a running maximum. NULL: none. Aborts for an empty row. */

@@ -18,7 +18,7 @@ size_t castle_heads(size_t heads);
 typedef struct Model {
     const char *name;
     size_t dm, heads, d;
-    size_t length, window;      /* of the training sequences; of CASTLE-SWL */
+    size_t length, window; /* of the training sequences; of CASTLE-SWL */
 } Model;
 
 enum { MODELS = 4 };

@@ -16,25 +16,25 @@
 #include <stdbool.h>
 
 typedef enum ProductKind {
-    PRODUCT_NN,     /* C_ij = sum_k A_ik B_kj */
-    PRODUCT_NT,     /* C_ij = sum_k A_ik B_jk */
-    PRODUCT_TN,     /* C_ij = sum_k A_ki B_kj */
+    PRODUCT_NN, /* C_ij = sum_k A_ik B_kj */
+    PRODUCT_NT, /* C_ij = sum_k A_ik B_jk */
+    PRODUCT_TN, /* C_ij = sum_k A_ki B_kj */
 } ProductKind;
 
 typedef struct Operations {
     const char *name;
-    size_t bytes;                                                       /* of one entry */
-    void (*init)(System *, void *x, size_t n);                          /* n zeros */
-    void (*clear)(System *, void *x, size_t n);                         /* NULL: nothing to free */
+    size_t bytes;                               /* of one entry */
+    void (*init)(System *, void *x, size_t n);  /* n zeros */
+    void (*clear)(System *, void *x, size_t n); /* NULL: nothing to free */
     void (*copy)(System *, void *y, const void *x, size_t n);
     void (*set)(System *, void *x, const double *v, size_t n);
-    void (*inverse_root)(System *, void *x, unsigned long n);           /* 1 / sqrt(n) */
+    void (*inverse_root)(System *, void *x, unsigned long n); /* 1 / sqrt(n) */
     void (*add)(System *, void *z, const void *x, const void *y, size_t n);
     void (*subtract)(System *, void *z, const void *x, const void *y, size_t n);
     void (*multiply)(System *, void *z, const void *x, const void *y, size_t n);
-    void (*scale)(System *, void *z, const void *x, const void *c, size_t n);   /* x_k * c */
-    void (*shift)(System *, void *z, const void *x, const void *c, size_t n);   /* x_k - c */
-    void (*divide)(System *, void *z, const void *x, const void *c, size_t n);  /* x_k / c */
+    void (*scale)(System *, void *z, const void *x, const void *c, size_t n);  /* x_k * c */
+    void (*shift)(System *, void *z, const void *x, const void *c, size_t n);  /* x_k - c */
+    void (*divide)(System *, void *z, const void *x, const void *c, size_t n); /* x_k / c */
     void (*map)(System *, Function f, void *y, const void *x, size_t n);
     void (*sum)(System *, void *z, const void *x, size_t n);
     /* z = sum_k x[k dx] y[k dy]: runs with steps dx, dy, in entries. z is neither x nor y. */
@@ -45,19 +45,19 @@ typedef struct Operations {
     void (*get)(System *, mpfr_t y, const void *x);
 
     /* Optional, NULL where the system has no need of it. */
-    bool (*product)(System *, Matrix C, Matrix A, Matrix B, ProductKind);   /* false: use dot */
-    void (*stage)(System *, Stage, Matrix A);                               /* changes A in place */
+    bool (*product)(System *, Matrix C, Matrix A, Matrix B, ProductKind); /* false: use dot */
+    void (*stage)(System *, Stage, Matrix A);                             /* changes A in place */
     void (*destroy)(System *);
 } Operations;
 
 struct System {
     const Operations *op;
-    struct {            /* the matrices made in open scopes, in order */
+    struct { /* the matrices made in open scopes, in order */
         void *entries;
         size_t count;
-    } *made;
+    } * made;
     size_t made_count, made_room;
-    bool rows_in_parallel;  /* dot may run for several rows of a product at once */
+    bool rows_in_parallel; /* dot may run for several rows of a product at once */
     /* Optional: is shown every stage as it is kept, in the order of the text. */
     void (*observe)(void *observer, Stage, Matrix A);
     void *observer;

@@ -195,7 +195,9 @@ enum { ADDITIONS = 1 << 22 };
 static void additions(const Problem *p)
 {
     unsigned long x = 0, y = p->length;
-#define ADD x += y; __asm__ volatile("" : "+r"(x), "+r"(y));
+#define ADD \
+    x += y; \
+    __asm__ volatile("" : "+r"(x), "+r"(y));
 #define ADD_16 ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD
     for (int k = 0; k < ADDITIONS / 64; k++) {
         ADD_16 ADD_16 ADD_16 ADD_16
@@ -207,7 +209,7 @@ static void additions(const Problem *p)
 /* ---- the peer ------------------------------------------------------------------------------- */
 
 typedef struct Peer {
-    const char *python;         /* NULL: none with mpmath and gmpy2 */
+    const char *python; /* NULL: none with mpmath and gmpy2 */
     const char *script, *inputs;
 } Peer;
 
@@ -274,7 +276,7 @@ static double agreement(const Problem *p, Form *form, System *in, const json_t *
 /* In the order in which a round runs them. */
 static const struct {
     const char *name;
-    void (*work)(const Problem *);      /* NULL: the peer's */
+    void (*work)(const Problem *); /* NULL: the peer's */
 } works[] = {
     {"one cycle", additions},
     {"its exponentials alone, arb_exp", exponentials},
@@ -370,8 +372,8 @@ typedef struct Ratio {
     double ms;
     const char *against;
     double against_ms;
-    double ratio;               /* of the first to the second, */
-    bool at_most;               /* which must be at most (at least) this; 0: for information */
+    double ratio; /* of the first to the second, */
+    bool at_most; /* which must be at most (at least) this; 0: for information */
     double requirement;
 } Ratio;
 
@@ -380,13 +382,13 @@ static void print_ratio(const Ratio *r, json_t *into)
     char text[40] = "";
     bool met = r->at_most ? r->ratio <= r->requirement : r->ratio >= r->requirement;
     if (r->requirement > 0)
-        (void)snprintf(text, sizeof text, "  %s %2.0f  %s", r->at_most ? "<=" : ">=",
-                       r->requirement, met ? "met" : "not met");
+        (void)snprintf(text, sizeof text, "  %s %2.0f  %s",
+                       r->at_most ? "<=" : ">=", r->requirement, met ? "met" : "not met");
     printf("%-34s %9.3f  %-19s %9.3f %6.2f%s\n", r->name, r->ms, r->against, r->against_ms,
            r->ratio, text);
     json_t *entry = json_pack("{s:s, s:f, s:s, s:f, s:f}", "name", r->name, "milliseconds", r->ms,
-                              "against", r->against, "against_milliseconds", r->against_ms,
-                              "ratio", r->ratio);
+                              "against", r->against, "against_milliseconds", r->against_ms, "ratio",
+                              r->ratio);
     if (r->requirement > 0) {
         json_object_set_new(entry, r->at_most ? "at_most" : "at_least", json_real(r->requirement));
         json_object_set_new(entry, "met", json_boolean(met));
@@ -397,9 +399,11 @@ static void print_ratio(const Ratio *r, json_t *into)
 static void print_head(const Problem *p, Counts c, double cycle, double exps)
 {
     printf("L = %zu, d = %zu, %d bits, one thread, medians of processor time; this core runs at "
-           "%.2f GHz\n\n", p->length, p->dim, BITS, 1e-9 / cycle);
+           "%.2f GHz\n\n",
+           p->length, p->dim, BITS, 1e-9 / cycle);
     printf("Theorem 1 under its masks:  multiply-adds  %6.0f = 3 d L(L+1)/2 + 2 d L(L-1)/2 + "
-           "L(L^2-1)/6\n", c.multiply_adds);
+           "L(L^2-1)/6\n",
+           c.multiply_adds);
     printf("                            exponentials   %6.0f = L(L-1)/2 + L(L-1)/2 + L(L+1)/2\n",
            c.exps);
     printf("Limit of time:    %.2f ns and %.0f ns each, measured on a core at %.1f GHz\n",
@@ -423,7 +427,8 @@ static json_t *report_ratios(const Problem *p, const Times t[WORKS], bool with_p
         {"oracle", ours * 1e3, "limit of time", limit * 1e3, ours / limit, true, 5},
         {"oracle", ours * 1e3, "limit of cycles", here * 1e3,
          median(&t[ORACLE], &t[CYCLE]) / cycles, true, 5},
-        {"  of which arb_exp alone", exps * 1e3, "limit of time", limit * 1e3, exps / limit, true, 0},
+        {"  of which arb_exp alone", exps * 1e3, "limit of time", limit * 1e3, exps / limit, true,
+         0},
         {"  of which arb_exp alone", exps * 1e3, "limit of cycles", here * 1e3,
          median(&t[EXPS], &t[CYCLE]) / cycles, true, 0},
         {"mpmath with gmpy2, parallel form", median(&t[PEER], NULL) * 1e3, "oracle", ours * 1e3,
@@ -445,7 +450,8 @@ static void report_agreement(const Problem *p, json_t *peer_o[2], json_t *report
     double bits[] = {agreement(p, parallel, ball_system(BITS), peer_o[0]),
                      agreement(p, sequential, mpfr_system(BITS), peer_o[1])};
     printf("\no agrees with mpmath's to %.1f bits (oracle's balls) and %.1f bits (naive form); "
-           "%d needed: %s\n", bits[0], bits[1], AGREED_BITS,
+           "%d needed: %s\n",
+           bits[0], bits[1], AGREED_BITS,
            fmin(bits[0], bits[1]) >= AGREED_BITS ? "met" : "not met");
     json_object_set_new(report, "agreed_bits",
                         json_pack("{s:f, s:f}", "parallel", bits[0], "naive", bits[1]));
@@ -489,7 +495,7 @@ static void report_times(const Problem problem[SIZES], Times times[SIZES][WORKS]
 
 int main(int argc, char **argv)
 {
-    mallopt(M_MMAP_THRESHOLD, 1 << 27);     /* as the castle program does */
+    mallopt(M_MMAP_THRESHOLD, 1 << 27); /* as the castle program does */
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     if (argc != 3) {
         (void)fprintf(stderr, "usage: bench FOLDER PEER\n");
@@ -513,7 +519,7 @@ int main(int argc, char **argv)
     json_t *peer_o[2] = {NULL, NULL};
     for (int w = 0; w < WORKS; w++)
         if (works[w].work)
-            works[w].work(&problem[SMALL]);     /* warm up */
+            works[w].work(&problem[SMALL]); /* warm up */
     for (int round = 0; round < ROUNDS; round++)
         measure_round(round, problem, &peer, times, peer_o);
 

@@ -109,8 +109,10 @@ void run_with(const Setting *s, const char *const *words)
 
 void complain(const char *what, const char *expected)
 {
-    (void)fprintf(stderr, "$ %s\nexit status %d\n--- standard output\n%.4000s\n--- standard error\n"
-                  "%.4000s\n---\n", last.command, last.status, last.out, last.err);
+    (void)fprintf(stderr,
+                  "$ %s\nexit status %d\n--- standard output\n%.4000s\n--- standard error\n"
+                  "%.4000s\n---\n",
+                  last.command, last.status, last.out, last.err);
     fail_msg("%s%s", what, expected);
 }
 
@@ -265,12 +267,17 @@ Case *solved(size_t heads, size_t length, size_t dim, const char *window, uint64
 {
     Case *c = calloc(1, sizeof *c);
     assert_non_null(c);
-    *c = (Case){.batch = 1, .heads = heads, .length = length, .dim = dim, .input_type = TYPE_F32,
-                .answer_type = TYPE_F32, .window = window};
+    *c = (Case){.batch = 1,
+                .heads = heads,
+                .length = length,
+                .dim = dim,
+                .input_type = TYPE_F32,
+                .answer_type = TYPE_F32,
+                .window = window};
     assert_true(numbers_in(c) <= MOST_NUMBERS);
     for (size_t k = 0; k < INPUTS; k++)
         for (size_t i = 0; i < numbers_in(c); i++) {
-            double sum = 0;             /* of 12 uniform numbers: nearly normal */
+            double sum = 0; /* of 12 uniform numbers: nearly normal */
             for (size_t r = 0; r < 12; r++)
                 sum += (double)(next_random(&seed) >> 11) * 0x1p-53;
             c->input[k][i] = (float)(sum - 6);

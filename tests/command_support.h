@@ -33,14 +33,14 @@ bool in_short(void);
 
 /* What a run may differ in from a plain one. */
 typedef struct Setting {
-    const char *standard_output;        /* a file to write to, or NULL */
-    const char *threads;                /* OMP_NUM_THREADS, or NULL */
-    rlim_t largest_file;                /* bytes, or 0 */
+    const char *standard_output; /* a file to write to, or NULL */
+    const char *threads;         /* OMP_NUM_THREADS, or NULL */
+    rlim_t largest_file;         /* bytes, or 0 */
 } Setting;
 
 /* The last run. */
 typedef struct Run {
-    int status;                         /* 128 + n when killed by signal n */
+    int status; /* 128 + n when killed by signal n */
     char *out, *err;
     char command[1200];
 } Run;
@@ -61,7 +61,7 @@ void assert_not_out(const char *part);
 void assert_err(const char *part);
 void assert_silent_err(void);
 void assert_same_out(const char *expected);
-void assert_fits_page(void);            /* no line of standard output is wider than 100 columns */
+void assert_fits_page(void); /* no line of standard output is wider than 100 columns */
 
 /* A refusal: status 2, silence on standard output, and one line that names what is refused; argp
  * adds a second that points to --help. */
@@ -84,7 +84,7 @@ const json_t *tensor_in(const json_t *doc, size_t dump, Answer);
 
 enum { MOST_NUMBERS = 4096 };
 
-#define CASE_ANSWERS (ANSWER_U + 1)     /* o, lse, u: what needs nothing but the inputs */
+#define CASE_ANSWERS (ANSWER_U + 1) /* o, lse, u: what needs nothing but the inputs */
 
 /* A dump in the making. */
 typedef struct Case {
@@ -92,11 +92,11 @@ typedef struct Case {
     double input[INPUTS][MOST_NUMBERS], answer[CASE_ANSWERS][MOST_NUMBERS];
     bool absent[CASE_ANSWERS];
     NumberType input_type, answer_type;
-    const char *window, *arithmetic;            /* metadata or NULL */
+    const char *window, *arithmetic; /* metadata or NULL */
 } Case;
 
 size_t numbers_of(const Case *, Answer);
-size_t numbers_in(const Case *);                /* of an input */
+size_t numbers_in(const Case *); /* of an input */
 void keep_only(Case *, Answer);
 
 /* Random inputs of standard deviation 1 in float32 and their true answers; the caller frees it. */

@@ -9,7 +9,7 @@
 #include "random_problem.h"
 #include "systems.h"
 
-enum { BITS = 256, WIDE = 512 };    /* WIDE: for sums of results, no rounding of theirs counts */
+enum { BITS = 256, WIDE = 512 }; /* WIDE: for sums of results, no rounding of theirs counts */
 
 /* ---- problems and forms ---------------------------------------------------------------------- */
 
@@ -39,7 +39,7 @@ enum { SEQUENTIAL, PARALLEL, DECODE, BLOCKWISE };
 const char *form_name(size_t form);
 Matrix output_of(size_t form, const Head *);
 
-Matrix inner_product(Matrix A, Matrix B);   /* <A, B>, 1 x 1 */
+Matrix inner_product(Matrix A, Matrix B); /* <A, B>, 1 x 1 */
 
 /* ---- gradients and their bounds -------------------------------------------------------------- */
 
@@ -63,7 +63,7 @@ typedef struct Solved {
 /* <g, v>; *absolute: the sum of |g_i v_i|; *error: the sum of |v_i| times the error of g_i, in
  * 2^-BITS. */
 void gradient_along(mpfr_t y, const Solved *, const double *v, double *absolute, double *error);
-double largest_entry(Matrix A);           /* |entry|, of a matrix of mpfr_system */
+double largest_entry(Matrix A); /* |entry|, of a matrix of mpfr_system */
 
 /* ---- what tests go over ---------------------------------------------------------------------- */
 

@@ -7,12 +7,30 @@
 const char *fault_name(Fault f)
 {
     static const char *const names[FAULTS] = {
-        "no_fault", "own_token_excluded", "future_token_included", "lookahead_leaks",
-        "gate_includes_diagonal", "gate_starts_late", "window_too_wide", "window_too_narrow",
-        "window_ignored", "silu_added", "silu_omitted", "sigmoid_for_silu", "lookahead_dropped",
-        "gate_unscaled", "gate_transposed", "gate_is_tanh", "causal_score_unscaled",
-        "lookahead_score_unscaled", "lookahead_score_scaled_twice", "last_key_dropped",
-        "values_swapped", "lse_in_bits", "lse_without_maximum", "u_lacks_last_block",
+        "no_fault",
+        "own_token_excluded",
+        "future_token_included",
+        "lookahead_leaks",
+        "gate_includes_diagonal",
+        "gate_starts_late",
+        "window_too_wide",
+        "window_too_narrow",
+        "window_ignored",
+        "silu_added",
+        "silu_omitted",
+        "sigmoid_for_silu",
+        "lookahead_dropped",
+        "gate_unscaled",
+        "gate_transposed",
+        "gate_is_tanh",
+        "causal_score_unscaled",
+        "lookahead_score_unscaled",
+        "lookahead_score_scaled_twice",
+        "last_key_dropped",
+        "values_swapped",
+        "lse_in_bits",
+        "lse_without_maximum",
+        "u_lacks_last_block",
         "one_weight_lost",
     };
     return names[f];
@@ -94,8 +112,9 @@ static void answer_row(const Problem *p, Fault f, float scale, const float *gate
             sum += w[s] * (float)values[s * p->dim + k];
         o[t * p->dim + k] = (double)(sum / l);
     }
-    lse[t] = (double)(f == LSE_WITHOUT_MAXIMUM ? logf(l) : f == LSE_IN_BITS ? m + log2f(l)
-                                                                            : m + logf(l));
+    lse[t] = (double)(f == LSE_WITHOUT_MAXIMUM ? logf(l)
+                      : f == LSE_IN_BITS       ? m + log2f(l)
+                                               : m + logf(l));
 }
 
 void kernel(const Problem *p, Fault f, double *o, double *lse, double *u)

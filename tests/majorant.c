@@ -22,8 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double choose[ORDERS][ORDERS] = {{1}, {1, 1}, {1, 2, 1}, {1, 3, 3, 1}, {1, 4, 6, 4, 1},
-                                              {1, 5, 10, 10, 5, 1}};
+static const double choose[ORDERS][ORDERS] = {{1},          {1, 1},          {1, 2, 1},
+                                              {1, 3, 3, 1}, {1, 4, 6, 4, 1}, {1, 5, 10, 10, 5, 1}};
 
 static Majorant constant(double x) { return (Majorant){.x = x, .size = {fabs(x)}}; }
 
@@ -197,7 +197,7 @@ static Majorant function(Function f, Majorant a)
         break;
     case LOG:
         y = logarithm(a);
-        slope = over(one, a);           /* dual.c divides once: fewer roundings than these */
+        slope = over(one, a); /* dual.c divides once: fewer roundings than these */
         break;
     case SILU_SLOPE:
         y = times(gate, plus(one, times(a, minus(one, gate))));
@@ -251,10 +251,22 @@ static void reference(System *in, void *m, const void *x, size_t n)
 }
 
 static const Operations operations = {
-    .name = "majorant", .bytes = sizeof(Majorant), .init = NULL, .clear = NULL, .copy = copy,
-    .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .name = "majorant",
+    .bytes = sizeof(Majorant),
+    .init = NULL,
+    .clear = NULL,
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = add_runs,
+    .subtract = subtract_runs,
     .multiply = multiply_runs,
-    .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
+    .scale = scale,
+    .shift = shift,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
     .reference = reference,
 };
 

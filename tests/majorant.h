@@ -13,10 +13,10 @@ enum { ORDERS = 6 };
 /* A quantity q(h) of inputs x + h v, at h = 0. Errors are those of left-to-right sums in
  * mpfr_system and dual_system, in unit roundoffs 2^-bits, to first order. */
 typedef struct Majorant {
-    double x;               /* q, in binary64 */
-    double size[ORDERS];    /* size[k] at least |the k-th derivative of q|; size[0] = |q| */
-    double value_error;     /* of q */
-    double tangent_error;   /* of q' as dual_system computes it */
+    double x;             /* q, in binary64 */
+    double size[ORDERS];  /* size[k] at least |the k-th derivative of q|; size[0] = |q| */
+    double value_error;   /* of q */
+    double tangent_error; /* of q' as dual_system computes it */
 } Majorant;
 
 System *majorant_system(void);

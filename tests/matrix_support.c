@@ -57,13 +57,13 @@ Matrix random_banded(System *in, size_t rows, size_t cols, Band band, uint64_t *
     return A;
 }
 
-void words_differ(const char *what, Matrix A, Matrix B, Band mask, size_t i, size_t j,
-                  uint64_t got, uint64_t expected)
+void words_differ(const char *what, Matrix A, Matrix B, Band mask, size_t i, size_t j, uint64_t got,
+                  uint64_t expected)
 {
     print_error("%s of %zu x %zu, band %td..%td, and %zu x %zu, band %td..%td, mask %td..%td: "
-                "entry (%zu, %zu) is %llu, expected %llu\n", what, A.rows, A.cols, A.band.lo,
-                A.band.hi, B.rows, B.cols, B.band.lo, B.band.hi, mask.lo, mask.hi, i, j,
-                (unsigned long long)got, (unsigned long long)expected);
+                "entry (%zu, %zu) is %llu, expected %llu\n",
+                what, A.rows, A.cols, A.band.lo, A.band.hi, B.rows, B.cols, B.band.lo, B.band.hi,
+                mask.lo, mask.hi, i, j, (unsigned long long)got, (unsigned long long)expected);
     fail();
 }
 
@@ -71,12 +71,19 @@ System *system_number(size_t k)
 {
     Arithmetic a = arithmetic("bfloat16"), plain = arithmetic("float32");
     switch (k) {
-    case 0: return f64_system();
-    case 1: return f32_system();
-    case 2: return mpfr_system(80);
-    case 3: return played_system(&a);
-    case 4: return ball_system(80);
-    case 5: return noisy_system(&plain, 1, 1);
-    default: return bounded_system(&plain);
+    case 0:
+        return f64_system();
+    case 1:
+        return f32_system();
+    case 2:
+        return mpfr_system(80);
+    case 3:
+        return played_system(&a);
+    case 4:
+        return ball_system(80);
+    case 5:
+        return noisy_system(&plain, 1, 1);
+    default:
+        return bounded_system(&plain);
     }
 }

@@ -29,8 +29,8 @@ static inline uint64_t at(Matrix A, size_t i, size_t j) { return *(uint64_t *)en
 Matrix random_banded(System *, size_t rows, size_t cols, Band, uint64_t *state);
 
 /* Fails, and says which entry of `what` applied to A and B it is. */
-void words_differ(const char *what, Matrix A, Matrix B, Band mask, size_t i, size_t j,
-                  uint64_t got, uint64_t expected);
+void words_differ(const char *what, Matrix A, Matrix B, Band mask, size_t i, size_t j, uint64_t got,
+                  uint64_t expected);
 
 /* ---- in real numbers ------------------------------------------------------------------------ */
 

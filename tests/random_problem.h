@@ -7,17 +7,17 @@
 #include "arithmetic.h"
 
 typedef enum Family {
-    PLAIN,          /* N(0, 1) */
-    DRIFT,          /* VU with mean 1: lookahead keys grow with L */
-    SATURATED,      /* gate logits of +-50 */
-    LARGE_SCORES,   /* causal and lookahead scores in the tens */
+    PLAIN,        /* N(0, 1) */
+    DRIFT,        /* VU with mean 1: lookahead keys grow with L */
+    SATURATED,    /* gate logits of +-50 */
+    LARGE_SCORES, /* causal and lookahead scores in the tens */
     FAMILIES
 } Family;
 const char *family_name(Family);
 
 typedef struct RandomProblem {
     Problem problem;
-    double *numbers;        /* all six inputs, then dO */
+    double *numbers; /* all six inputs, then dO */
 } RandomProblem;
 
 /* Without a cotangent; with_cotangent() gives it its own, N(0, 1). */

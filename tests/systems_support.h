@@ -43,7 +43,7 @@ static inline gsl_rng *random_source(unsigned long seed)
     return r;
 }
 
-static inline size_t random_up_to(gsl_rng *r, size_t most)      /* 0 .. most */
+static inline size_t random_up_to(gsl_rng *r, size_t most) /* 0 .. most */
 {
     return gsl_rng_uniform_int(r, most + 1);
 }
@@ -124,7 +124,7 @@ static inline double gamma_up(double n, double u)
 typedef struct Case {
     const char *what;
     unsigned long seed;
-    long number;                /* of the case drawn from that seed */
+    long number; /* of the case drawn from that seed */
     size_t rows, cols;
 } Case;
 
@@ -132,8 +132,9 @@ static inline void entries_differ(Case c, size_t i, size_t j, double got, double
                                   double bound)
 {
     print_error("%s: seed %lu, case %ld, shape %zu x %zu, entry (%zu, %zu): %.17g (%a), expected "
-                "%.17g (%a), bound %g\n", c.what, c.seed, c.number, c.rows, c.cols, i, j, got, got,
-                expected, expected, bound);
+                "%.17g (%a), bound %g\n",
+                c.what, c.seed, c.number, c.rows, c.cols, i, j, got, got, expected, expected,
+                bound);
     fail();
 }
 
@@ -168,7 +169,7 @@ static inline void assert_aborts(void (*function)(void), const char *expected)
     while (used < sizeof text - 1 && (got = read(ends[0], text + used, sizeof text - 1 - used)) > 0)
         used += (size_t)got;
     while (read(ends[0], surplus, sizeof surplus) > 0)
-        continue;               /* a child under valgrind says more */
+        continue; /* a child under valgrind says more */
     text[used] = '\0';
     (void)close(ends[0]);
     assert_int_equal(waitpid(child, &status, 0), child);

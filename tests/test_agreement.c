@@ -23,7 +23,7 @@ static void the_chance_of_an_unnoticed_difference_is_counted(void **state)
     assert_int_equal(r.different, 0);
     assert_true(r.chance == 4 * 115 / (double)((UINT64_C(1) << 61) - 1));
     r = agree_in_field(GRADIENTS, 5, 2, NO_WINDOW, 9);
-    assert_int_equal(r.compared, 2 * 6 * 10);      /* two ways of taking D back, six gradients */
+    assert_int_equal(r.compared, 2 * 6 * 10); /* two ways of taking D back, six gradients */
     assert_int_equal(r.different, 0);
 }
 
@@ -44,8 +44,9 @@ static void a_coarser_precision_does_not_pass_for_a_finer_one(void **state)
     for (size_t i = 0; i < 10; i++)
         for (size_t j = 0; j < 3; j++) {
             mpfr_sub(difference, entry(x.O, i, j), entry(y.O, i, j), MPFR_RNDN);
-            double log2_difference = mpfr_zero_p(difference) ? -INFINITY
-                                   : log2(fabs(mpfr_get_d(difference, MPFR_RNDN)));
+            double log2_difference = mpfr_zero_p(difference)
+                                         ? -INFINITY
+                                         : log2(fabs(mpfr_get_d(difference, MPFR_RNDN)));
             past += log2_difference > log2_rounding_bound(&bounds, ANSWER_O, i, j);
         }
     mpfr_clear(difference);
@@ -61,7 +62,10 @@ static void scores_out_of_range_are_reported(void **state)
 {
     (void)state;
     const double big[] = {100, 200, 300}, one[] = {1, 1, 1};
-    Problem p = {.length = 3, .dim = 1, .window = NO_WINDOW, .scale = 1,
+    Problem p = {.length = 3,
+                 .dim = 1,
+                 .window = NO_WINDOW,
+                 .scale = 1,
                  .input = {one, one, one, big, one, one}};
     assert_false(agree_in_f32(FORWARD, &p).in_range);
     assert_true(agree_in_mpfr(FORWARD, &p, 64).in_range);
@@ -73,7 +77,8 @@ static void radii_fall_with_the_precision(void **state)
 {
     (void)state;
     RandomProblem r = random_problem(PLAIN, 12, 4, 5, &BFLOAT16, 2);
-    BallAgreement coarse = agree_in_balls(FORWARD, &r.problem, 64), fine = agree_in_balls(FORWARD, &r.problem, 256);
+    BallAgreement coarse = agree_in_balls(FORWARD, &r.problem, 64),
+                  fine = agree_in_balls(FORWARD, &r.problem, 256);
     assert_int_equal(coarse.disjoint + fine.disjoint, 0);
     assert_true(coarse.log2_radius < -64 + 20);
     assert_true(fine.log2_radius < -256 + 20);

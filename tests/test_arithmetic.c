@@ -22,8 +22,8 @@ static void formats_are_found_by_their_names(void **unused)
 {
     (void)unused;
     const char *const names[] = {"float64", "float32", "tf32", "bfloat16", "float16"};
-    const char *const wrong[] = {"", "float", "float3", "float322", "Float32", "float32 ",
-                                 " float32", "bf16", "double", "binary32", "float8"};
+    const char *const wrong[] = {"",         "float", "float3", "float322", "Float32", "float32 ",
+                                 " float32", "bf16",  "double", "binary32", "float8"};
     for (size_t k = 0; k < FORMATS; k++) {
         assert_ptr_equal(format_named(names[k]), formats[k]);
         assert_string_equal(formats[k]->name, names[k]);
@@ -75,11 +75,11 @@ static void check_rounding(const Format *f, double x, unsigned long seed, long n
     double y = format_round_double(x, f), z = round_by_mpfr(x, f, &ternary);
     assert_same(here, 0, 0, y, z);
     assert_same(here, 0, 0, -y, format_round_double(-x, f));
-    assert_same(here, 0, 0, format_round_double(y, f), y);      /* a fixed point */
+    assert_same(here, 0, 0, format_round_double(y, f), y); /* a fixed point */
     if (!isnan(x) && (ternary > 0) - (ternary < 0) != (z > x) - (z < x))
         entries_differ(here, 0, 0, ternary, (z > x) - (z < x), 0);
     if (f == &BINARY32)
-        assert_same(here, 0, 0, y, (double)(float)x);           /* the machine's own rounding */
+        assert_same(here, 0, 0, y, (double)(float)x); /* the machine's own rounding */
 }
 
 static double from_bits(uint64_t bits)
@@ -125,9 +125,23 @@ static void edges_are_rounded_alike(void **unused)
             overflow = largest;
         }
         double half = ldexp(1, -f->precision);
-        const double edges[] = {0, least, least / 2, least * 1.5, least * 2.5, normal,
-                                normal - least, normal - least / 2, largest, overflow, 1,
-                                1 + half, 1 + 3 * half, DBL_MAX, 0x1p-1074, INFINITY, NAN};
+        const double edges[] = {0,
+                                least,
+                                least / 2,
+                                least * 1.5,
+                                least * 2.5,
+                                normal,
+                                normal - least,
+                                normal - least / 2,
+                                largest,
+                                overflow,
+                                1,
+                                1 + half,
+                                1 + 3 * half,
+                                DBL_MAX,
+                                0x1p-1074,
+                                INFINITY,
+                                NAN};
         for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {
             check_rounding(f, edges[e], 0, (long)e);
             check_rounding(f, nextafter(edges[e], INFINITY), 0, (long)e);
@@ -135,11 +149,11 @@ static void edges_are_rounded_alike(void **unused)
         }
         if (f == &BINARY64)
             continue;
-        assert_true(format_round_double(least / 2, f) == 0);                /* a tie, to even */
+        assert_true(format_round_double(least / 2, f) == 0); /* a tie, to even */
         assert_true(format_round_double(least * 1.5, f) == 2 * least);
         assert_true(format_round_double(nextafter(least / 2, 1), f) == least);
         assert_true(format_round_double(normal - least / 2, f) == normal);
-        assert_true(isinf(format_round_double(overflow, f)));               /* a tie, to even */
+        assert_true(isinf(format_round_double(overflow, f))); /* a tie, to even */
         assert_true(format_round_double(nextafter(overflow, 0), f) == largest);
         assert_true(format_round_double(1 + half, f) == 1);
         assert_true(format_round_double(1 + 3 * half, f) == 1 + 4 * half);
@@ -157,12 +171,12 @@ static void rounding_is_from_the_exact_value(void **unused)
         mpfr_init2(y, f->precision);
         for (int side = -1; side <= 1; side++) {
             const struct {
-                int exponent;           /* of the ulp */
-                double below, above;    /* neighbours, in ulps */
-                int even;               /* which one a tie goes to: -1 below */
-            } ties[] = {{1 - f->precision, ldexp(1, f->precision - 1),
-                         ldexp(1, f->precision - 1) + 1, -1},
-                        {f->emin - f->precision + 1, 3, 4, 1}};     /* subnormal */
+                int exponent;        /* of the ulp */
+                double below, above; /* neighbours, in ulps */
+                int even;            /* which one a tie goes to: -1 below */
+            } ties[] = {
+                {1 - f->precision, ldexp(1, f->precision - 1), ldexp(1, f->precision - 1) + 1, -1},
+                {f->emin - f->precision + 1, 3, 4, 1}}; /* subnormal */
             for (size_t t = 0; t < 2; t++) {
                 mpfr_set_d(x, ties[t].below, MPFR_RNDN);
                 mpfr_add_d(x, x, 0.5, MPFR_RNDN);
@@ -203,13 +217,13 @@ static void leaving_a_format_restores_the_widest_range(void **unused)
 
 /* ---- declarations --------------------------------------------------------------------------- */
 
-static const char *const keys[] = {"inputs", "scale", "sc", "t1", "g", "su", "p", "cache", "o",
-                                   "lse", "u", "dp", "ds", "dsu", "dt1", "dg", "dz", "dqu", "dku",
-                                   "dvu", "dqc", "dkc", "dvc"};
-static const Stage stages[] = {STAGE_INPUT, STAGE_SCALE, STAGE_SC, STAGE_T1, STAGE_G, STAGE_SU,
-                               STAGE_P, STAGE_CACHE, STAGE_O, STAGE_LSE, STAGE_U, STAGE_DP,
-                               STAGE_DS, STAGE_DSU, STAGE_DT1, STAGE_DG, STAGE_DZ, STAGE_DQU,
-                               STAGE_DKU, STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
+static const char *const keys[] = {"inputs", "scale", "sc",  "t1",  "g",   "su",  "p",   "cache",
+                                   "o",      "lse",   "u",   "dp",  "ds",  "dsu", "dt1", "dg",
+                                   "dz",     "dqu",   "dku", "dvu", "dqc", "dkc", "dvc"};
+static const Stage stages[] = {STAGE_INPUT, STAGE_SCALE, STAGE_SC,  STAGE_T1,  STAGE_G,  STAGE_SU,
+                               STAGE_P,     STAGE_CACHE, STAGE_O,   STAGE_LSE, STAGE_U,  STAGE_DP,
+                               STAGE_DS,    STAGE_DSU,   STAGE_DT1, STAGE_DG,  STAGE_DZ, STAGE_DQU,
+                               STAGE_DKU,   STAGE_DVU,   STAGE_DQC, STAGE_DKC, STAGE_DVC};
 
 static void every_stage_has_a_name(void **unused)
 {
@@ -233,16 +247,16 @@ static bool is_one_of(Stage s, const Stage *list, size_t n)
 
 static bool is_operand(Stage s)
 {
-    const Stage operands[] = {STAGE_INPUT, STAGE_T1, STAGE_G, STAGE_P, STAGE_DS, STAGE_DSU,
-                              STAGE_DT1, STAGE_DZ};
+    const Stage operands[] = {STAGE_INPUT, STAGE_T1,  STAGE_G,   STAGE_P,
+                              STAGE_DS,    STAGE_DSU, STAGE_DT1, STAGE_DZ};
     return is_one_of(s, operands, sizeof operands / sizeof *operands);
 }
 
 /* Answers but lse, which stays in float32. */
 static bool is_answer(Stage s)
 {
-    const Stage answers[] = {STAGE_O, STAGE_U, STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC,
-                             STAGE_DKC, STAGE_DVC};
+    const Stage answers[] = {STAGE_O,   STAGE_U,   STAGE_DQU, STAGE_DKU,
+                             STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
     return is_one_of(s, answers, sizeof answers / sizeof *answers);
 }
 
@@ -276,8 +290,9 @@ static void a_key_overrides_its_own_site_only(void **unused)
     for (size_t p = 0; p < FORMATS; p++)
         for (size_t f = 0; f < FORMATS; f++)
             for (size_t key = 0; key < STAGES + 2; key++) {
-                const char *name = key < STAGES ? keys[key]
-                                   : key == STAGES ? "operands" : "accumulate";
+                const char *name = key < STAGES    ? keys[key]
+                                   : key == STAGES ? "operands"
+                                                   : "accumulate";
                 char text[100];
                 snprintf(text, sizeof text, "%s,%s=%s", formats[p]->name, name, formats[f]->name);
                 Arithmetic a = arithmetic(text), preset = arithmetic(formats[p]->name);
@@ -343,7 +358,7 @@ static bool is_key(const char *text, size_t length)
 static bool is_declaration(const char *text)
 {
     size_t length = strcspn(text, ",");
-    if (strlen(text) >= sizeof ((Arithmetic *)0)->name || !is_format(text, length))
+    if (strlen(text) >= sizeof((Arithmetic *)0)->name || !is_format(text, length))
         return false;
     while (text[length]) {
         text += length + 1;
@@ -376,7 +391,7 @@ static void check_declaration(const char *text)
     const char *end = memchr(why, '\0', sizeof why);
     assert_non_null(end);
     assert_true(end > why + 20);
-    for (size_t size = 0; size <= 40; size++) {     /* a short buffer is filled and no more */
+    for (size_t size = 0; size <= 40; size++) { /* a short buffer is filled and no more */
         char cut[41];
         memset(cut, 'x', sizeof cut);
         assert_false(arithmetic_parse(&a, text, cut, size));
@@ -391,13 +406,42 @@ static void malformed_declarations_are_refused(void **unused)
 {
     (void)unused;
     const char *const texts[] = {
-        "", ",", ",,", "=", " ", "float", "float32 ", " float32", "FLOAT32", "float32;p=float16",
-        "float32,", ",float32", "float32,,", "float32,,p=float16", "float32,p=float16,",
-        "float32,p", "float32,p=", "float32,=float16", "float32,=", "float32,p==float16",
-        "float32,p=float16=float16", "float32,q=float16", "float32,p=float8", "float32,P=float16",
-        "float32, p=float16", "float32,p =float16", "float32,p= float16", "p=float16",
-        "float32,float16", "float32=float16", "float32,accumulate", "float32,%s=%n",
-        "%n%n%n%n", "float32,p=float16\n", "float32,inputs=float16,scale=", "\xff\xfe",
+        "",
+        ",",
+        ",,",
+        "=",
+        " ",
+        "float",
+        "float32 ",
+        " float32",
+        "FLOAT32",
+        "float32;p=float16",
+        "float32,",
+        ",float32",
+        "float32,,",
+        "float32,,p=float16",
+        "float32,p=float16,",
+        "float32,p",
+        "float32,p=",
+        "float32,=float16",
+        "float32,=",
+        "float32,p==float16",
+        "float32,p=float16=float16",
+        "float32,q=float16",
+        "float32,p=float8",
+        "float32,P=float16",
+        "float32, p=float16",
+        "float32,p =float16",
+        "float32,p= float16",
+        "p=float16",
+        "float32,float16",
+        "float32=float16",
+        "float32,accumulate",
+        "float32,%s=%n",
+        "%n%n%n%n",
+        "float32,p=float16\n",
+        "float32,inputs=float16,scale=",
+        "\xff\xfe",
     };
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
         assert_false(is_declaration(texts[k]));
@@ -427,7 +471,7 @@ static void a_declaration_may_fill_its_name_and_no_more(void **unused)
     for (size_t length = 150; length < 170; length++) {
         char text[200];
         declaration_of(length, text);
-        assert_int_equal(is_declaration(text), length < sizeof ((Arithmetic *)0)->name);
+        assert_int_equal(is_declaration(text), length < sizeof((Arithmetic *)0)->name);
         check_declaration(text);
     }
 }

@@ -60,7 +60,7 @@ static Points points_made(gsl_rng *r, System *in, size_t m, size_t n, int lowest
         mpfr_init2(p.at[k], EXACT);
         mpfr_set_d(p.at[k], v[k], MPFR_RNDN);
         if (random_up_to(r, 2) == 0)
-            continue;                                   /* exact */
+            continue; /* exact */
         arf_set_d(radius, fabs(v[k]) * ldexp(gsl_rng_uniform(r), -(int)random_up_to(r, 60) - 1));
         arb_add_error_arf(ball, radius);
         double t = random_up_to(r, 3) ? 2 * gsl_rng_uniform(r) - 1 : random_up_to(r, 1) ? 1 : -1;
@@ -142,7 +142,7 @@ static void true_function(Function f, mpfr_t y, const mpfr_t x)
         return;
     }
     if (f == GATE_SLOPE) {
-        mpfr_sqr(y, x, MPFR_RNDN);          /* exact: x has fewer than 600 bits */
+        mpfr_sqr(y, x, MPFR_RNDN); /* exact: x has fewer than 600 bits */
         mpfr_sub(y, x, y, MPFR_RNDN);
         return;
     }
@@ -152,7 +152,7 @@ static void true_function(Function f, mpfr_t y, const mpfr_t x)
     mpfr_ui_div(y, 1, y, MPFR_RNDN);
     if (f == SILU)
         mpfr_mul(y, x, y, MPFR_RNDN);
-    if (f == SILU_SLOPE) {                  /* g + x g (1 - g) */
+    if (f == SILU_SLOPE) { /* g + x g (1 - g) */
         mpfr_t slope;
         mpfr_init2(slope, EXACT);
         mpfr_ui_sub(slope, 1, y, MPFR_RNDN);
@@ -213,7 +213,7 @@ static void a_softmax_holds_the_true_weights(void **unused)
             must_hold(here, 0, k, ball_at(P, 0, k), x);
         }
         mpfr_log(x, sum, MPFR_RNDN);
-        if (cols > 1)       /* log exp x is x only to 1200 bits; a lone score's ball may be exact */
+        if (cols > 1) /* log exp x is x only to 1200 bits; a lone score's ball may be exact */
             must_hold(here, 1, 0, ball_at(lse, 0, 0), x);
         points_clear(&s, cols);
         system_free(in);
@@ -305,8 +305,15 @@ static void what_cannot_be_enclosed_is_not_finite(void **unused)
         const double v[] = {bad[k], 2.5};
         Matrix A = matrix_from(in, 1, 2, v), B = matrix_from(in, 1, 2, fine), c = columns(B, 0, 1);
         Matrix bad_c = columns(A, 0, 1);
-        Matrix results[] = {A, add(A, B), add(B, A), subtract(A, B), subtract(B, A), scaled(c, A),
-                            row_divide(A, c), hadamard(A, B), row_shift(A, c)};
+        Matrix results[] = {A,
+                            add(A, B),
+                            add(B, A),
+                            subtract(A, B),
+                            subtract(B, A),
+                            scaled(c, A),
+                            row_divide(A, c),
+                            hadamard(A, B),
+                            row_shift(A, c)};
         for (size_t j = 0; j < sizeof results / sizeof *results; j++) {
             assert_false(known(results[j], 0));
             assert_true(known(results[j], 1));
@@ -319,8 +326,8 @@ static void what_cannot_be_enclosed_is_not_finite(void **unused)
         assert_false(known(scaled(bad_c, B), 1));
         Matrix P = row_softmax(A, NULL), zero = matrix(in, 1, 2);
         assert_false(known(P, 0) && known(P, 1) && k < 2);
-        assert_false(known(subtract(A, A), 0));             /* inf - inf */
-        assert_false(known(product_nt(zero, A, EVERYWHERE), 0));    /* 0 inf */
+        assert_false(known(subtract(A, A), 0));                  /* inf - inf */
+        assert_false(known(product_nt(zero, A, EVERYWHERE), 0)); /* 0 inf */
         assert_false(known(map(SILU, bad_c), 0));
         if (k == 0)
             for (int f = 0; f <= GATE_SLOPE; f++)
@@ -390,7 +397,7 @@ static void a_wide_operand_gives_a_wide_result(void **unused)
     System *in = ball_system(64);
     const double v[] = {1, 2};
     Matrix A = matrix_from(in, 1, 1, v), two = matrix_from(in, 1, 1, v + 1);
-    arb_add_error_2exp_si(ball_at(A, 0, 0), -3);            /* [7/8, 9/8] */
+    arb_add_error_2exp_si(ball_at(A, 0, 0), -3); /* [7/8, 9/8] */
     const double ends[] = {0.875, 1.125};
     for (size_t e = 0; e < 2; e++) {
         mpfr_t x, y;
@@ -408,7 +415,7 @@ static void a_wide_operand_gives_a_wide_result(void **unused)
         must_hold((Case){"end", 0, 7, 1, 1}, 0, e, ball_at(row_divide(two, A), 0, 0), y);
         mpfr_clears(x, y, (mpfr_ptr)NULL);
     }
-    Matrix none = subtract(A, A);           /* x - x of two independent numbers of one ball */
+    Matrix none = subtract(A, A); /* x - x of two independent numbers of one ball */
     assert_true(arb_contains_si(ball_at(none, 0, 0), 0));
     assert_true(mag_cmp_2exp_si(arb_radref(ball_at(none, 0, 0)), -2) >= 0);
     system_free(in);

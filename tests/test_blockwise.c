@@ -32,8 +32,9 @@ static void must_equal(const char *what, Shape s, Matrix A, Matrix B)
 {
     for (size_t i = 0; i < A.rows; i++)
         for (size_t j = 0; j < A.cols; j++) {
-            bool same = A.in->op->get ? arb_overlaps(ball_at(A, i, j), ball_at(B, i, j))
-                                      : memcmp(entry(A, i, j), entry(B, i, j), A.in->op->bytes) == 0;
+            bool same = A.in->op->get
+                            ? arb_overlaps(ball_at(A, i, j), ball_at(B, i, j))
+                            : memcmp(entry(A, i, j), entry(B, i, j), A.in->op->bytes) == 0;
             if (!same) {
                 print_error("%s differs at (%zu, %zu), L %zu d %zu W %zd B %zu in %s\n", what, i, j,
                             s.L, s.d, (ptrdiff_t)s.window, s.block, A.in->op->name);

@@ -39,8 +39,8 @@ static void trio_free(Trio t)
 }
 
 typedef struct Looseness {
-    double worst;           /* largest error over bound */
-    long finite, infinite;  /* bounds met */
+    double worst;          /* largest error over bound */
+    long finite, infinite; /* bounds met */
 } Looseness;
 
 static void compare(Case here, Matrix played, Matrix exact, Matrix bounded, Looseness *loose)
@@ -103,14 +103,31 @@ static void some_numbers(gsl_rng *r, double *v, size_t n, size_t manner, const F
 }
 
 typedef enum Operation {
-    ADD, SUBTRACT, HADAMARD, SCALED, DIVIDED, SUMMED, DOTS, NN, NT, TN,
-    SIGMOIDS, SILUS, EXPS, LOGS, SILU_SLOPES, GATE_SLOPES, WEIGHTS, LSE, OPERATIONS
+    ADD,
+    SUBTRACT,
+    HADAMARD,
+    SCALED,
+    DIVIDED,
+    SUMMED,
+    DOTS,
+    NN,
+    NT,
+    TN,
+    SIGMOIDS,
+    SILUS,
+    EXPS,
+    LOGS,
+    SILU_SLOPES,
+    GATE_SLOPES,
+    WEIGHTS,
+    LSE,
+    OPERATIONS
 } Operation;
 
 static const char *const operation_names[OPERATIONS] = {
-    "add", "subtract", "hadamard", "scaled", "row_divide", "row_sum", "row_dot", "product",
-    "product_nt", "product_tn", "sigmoid", "silu", "exp", "log", "silu_slope", "gate_slope",
-    "row_softmax", "lse",
+    "add",     "subtract", "hadamard",   "scaled",     "row_divide",  "row_sum",
+    "row_dot", "product",  "product_nt", "product_tn", "sigmoid",     "silu",
+    "exp",     "log",      "silu_slope", "gate_slope", "row_softmax", "lse",
 };
 
 /* Operands that already carry errors: every entry is a sum or a product of two. */
@@ -124,22 +141,38 @@ static Matrix operate(System *in, Operation o, const double *a, const double *b,
         B = subtract(B, A);
     }
     switch (o) {
-    case ADD: return add(A, B);
-    case SUBTRACT: return subtract(A, B);
-    case HADAMARD: return hadamard(A, B);
-    case DOTS: return row_dot(A, B);
-    case TN: return product_tn(A, B, CAUSAL);
-    case SILU_SLOPES: return map(SILU_SLOPE, A);
-    case GATE_SLOPES: return map(GATE_SLOPE, map(SIGMOID, A));
-    case SCALED: return scaled(columns(row(B, 0), 0, 1), A);
-    case DIVIDED: return row_divide(A, columns(B, 0, 1));
-    case SUMMED: return row_sum(A);
-    case NN: return product(columns(A, 0, m < n ? m : n), rows(B, 0, m < n ? m : n), CAUSAL);
-    case NT: return product_nt(A, B, lookahead(3));
-    case SIGMOIDS: return map(SIGMOID, A);
-    case SILUS: return map(SILU, A);
-    case EXPS: return map(EXP, A);
-    case LOGS: return map(LOG, A);
+    case ADD:
+        return add(A, B);
+    case SUBTRACT:
+        return subtract(A, B);
+    case HADAMARD:
+        return hadamard(A, B);
+    case DOTS:
+        return row_dot(A, B);
+    case TN:
+        return product_tn(A, B, CAUSAL);
+    case SILU_SLOPES:
+        return map(SILU_SLOPE, A);
+    case GATE_SLOPES:
+        return map(GATE_SLOPE, map(SIGMOID, A));
+    case SCALED:
+        return scaled(columns(row(B, 0), 0, 1), A);
+    case DIVIDED:
+        return row_divide(A, columns(B, 0, 1));
+    case SUMMED:
+        return row_sum(A);
+    case NN:
+        return product(columns(A, 0, m < n ? m : n), rows(B, 0, m < n ? m : n), CAUSAL);
+    case NT:
+        return product_nt(A, B, lookahead(3));
+    case SIGMOIDS:
+        return map(SIGMOID, A);
+    case SILUS:
+        return map(SILU, A);
+    case EXPS:
+        return map(EXP, A);
+    case LOGS:
+        return map(LOG, A);
     default:
         P = row_softmax(A, &lse);
         return o == WEIGHTS ? P : lse;
@@ -172,7 +205,7 @@ static void check_operations(const char *declaration, unsigned long seed)
                     x[k] = argument(r, x[k], f);
                     y[k] = argument(r, y[k], f);
                 }
-                if (o == LOGS) {            /* log of a number that is known to be positive */
+                if (o == LOGS) { /* log of a number that is known to be positive */
                     x[k] = fabs(x[k]) + 1;
                     x[k] = format_round_double(x[k], f);
                     y[k] = fabs(y[k]);
@@ -228,8 +261,9 @@ static void a_function_moves_no_farther_than_its_bound(void **unused)
     for (long n = 0; n < repetitions(20000); n++) {
         Scope here = scope_open(in), there = scope_open(exact);
         Function f = functions[n % 6];
-        double v = f == LOG ? exp(6 * gsl_rng_uniform(r) - 3)
-                   : f == GATE_SLOPE ? gsl_rng_uniform(r) : 12 * (2 * gsl_rng_uniform(r) - 1);
+        double v = f == LOG          ? exp(6 * gsl_rng_uniform(r) - 3)
+                   : f == GATE_SLOPE ? gsl_rng_uniform(r)
+                                     : 12 * (2 * gsl_rng_uniform(r) - 1);
         double e = ldexp(gsl_rng_uniform(r), 2 - (int)random_up_to(r, 20));
         if (f == LOG)
             e = fmin(e, 0.9 * v);
@@ -268,7 +302,7 @@ static void functions_are_within_their_bounds_where_exp_overflows(void **unused)
         Arithmetic a = arithmetic(declarations[d]);
         Trio t = trio(&a);
         Looseness loose = {0};
-        enum { POINTS = 400, COLS = 8 };     /* short rows: gamma_4n of rule B5 stays finite */
+        enum { POINTS = 400, COLS = 8 }; /* short rows: gamma_4n of rule B5 stays finite */
         double v[POINTS], edge = (double)a.accumulate->emax * 0.69314718055994531;
         for (size_t k = 0; k < POINTS; k++)
             v[k] = format_round_double(1.1 * edge * (2 * (double)k / (POINTS - 1) - 1),
@@ -280,7 +314,7 @@ static void functions_are_within_their_bounds_where_exp_overflows(void **unused)
         for (size_t f = 0; f < 4; f++)
             compare((Case){declarations[d], 0, (long)f, POINTS / COLS, COLS}, map(functions[f], P),
                     map(functions[f], E), map(functions[f], B), &loose);
-        assert_true(loose.infinite > 0 && loose.infinite < POINTS);     /* exp(x) itself */
+        assert_true(loose.infinite > 0 && loose.infinite < POINTS); /* exp(x) itself */
         trio_free(t);
     }
 }
@@ -361,8 +395,14 @@ static void a_whole_chain_is_within_its_bound(void **unused)
 {
     (void)unused;
     const char *const declarations[] = {
-        "float32", "tf32", "bfloat16", "float16", "float64", "bfloat16,accumulate=bfloat16",
-        "float16,accumulate=float16", "float32,scale=bfloat16,sc=float16,su=bfloat16,lse=tf32",
+        "float32",
+        "tf32",
+        "bfloat16",
+        "float16",
+        "float64",
+        "bfloat16,accumulate=bfloat16",
+        "float16,accumulate=float16",
+        "float32,scale=bfloat16,sc=float16,su=bfloat16,lse=tf32",
         "bfloat16,sc=bfloat16,su=bfloat16,o=float16",
     };
     for (size_t k = 0; k < sizeof declarations / sizeof *declarations; k++)
@@ -382,7 +422,7 @@ static void what_is_exact_has_bound_0(void **unused)
     assert_true(bounded_at(m, 0, 0)->error == 0 && bounded_at(m, 0, 0)->x == 240);
     for (size_t k = 0; k < 9; k++)
         assert_true(bounded_at(Z, k / 3, k % 3)->error == 0);
-    B = stage(STAGE_INPUT, matrix_from(in, 1, 5, v));       /* every number is one of bfloat16 */
+    B = stage(STAGE_INPUT, matrix_from(in, 1, 5, v)); /* every number is one of bfloat16 */
     for (size_t k = 0; k < 5; k++) {
         const Bounded *b = bounded_at(B, 0, k);
         assert_true(b->error == 0 && b->x == v[k] && b->size == fabs(v[k]));
@@ -447,7 +487,7 @@ static void an_overflow_has_no_finite_bound(void **unused)
         results[s][1] = subtract(B, C);
         results[s][2] = scaled(B, B);
         results[s][3] = row_divide(B, small);
-        results[s][4] = row_sum(A);                 /* exact 60000; inf on the way */
+        results[s][4] = row_sum(A); /* exact 60000; inf on the way */
         results[s][5] = product_nt(A, A, EVERYWHERE);
         results[s][6] = map(EXP, large);
         results[s][7] = product_nt(A, matrix_from(in, 1, 3, (const double[]){1, 1, 2}), EVERYWHERE);
@@ -484,7 +524,7 @@ static void hopeless_scores_have_infinite_bounds(void **unused)
                 assert_true(!isnan(bound));
                 if (f != EXP || !isfinite(errors[e]))
                     continue;
-                mpfr_set_d(x, v, MPFR_RNDN);            /* exp(v + e) - exp(v) */
+                mpfr_set_d(x, v, MPFR_RNDN); /* exp(v + e) - exp(v) */
                 mpfr_exp(y, x, MPFR_RNDN);
                 mpfr_add_d(x, x, errors[e], MPFR_RNDN);
                 mpfr_exp(x, x, MPFR_RNDN);

@@ -19,9 +19,15 @@ static struct castle_problem problem(void)
     for (size_t k = 0; k < 6; k++)
         for (size_t i = 0; i < (size_t)L * D; i++)
             numbers[k][i] = (double)((7 * k + 3 * i) % 11) / 8 - 0.5;
-    return (struct castle_problem){.length = L, .dim = D, .qu = numbers[0], .ku = numbers[1],
-                                   .vu = numbers[2], .qc = numbers[3], .kc = numbers[4],
-                                   .vc = numbers[5], .window = CASTLE_NO_WINDOW};
+    return (struct castle_problem){.length = L,
+                                   .dim = D,
+                                   .qu = numbers[0],
+                                   .ku = numbers[1],
+                                   .vu = numbers[2],
+                                   .qc = numbers[3],
+                                   .kc = numbers[4],
+                                   .vc = numbers[5],
+                                   .window = CASTLE_NO_WINDOW};
 }
 
 static void the_truth_is_right_and_a_changed_truth_is_not(void **state)

@@ -19,20 +19,22 @@ typedef struct Known {
     bool quick;
 } Known;
 
-static const Known right_dumps[] = {
-    {L2D1, true},
-    {L100, true},
-    {DUMPS "big4.safetensors", true},
-    {DUMPS "right-bf16-window17.safetensors", false},
-    {DUMPS "base.safetensors", false},
-    {DUMPS "right-bf16-base.safetensors", false},
-    {DUMPS "dneB.safetensors", false},
-    {DUMPS "trained-layer1.safetensors", false},
-    {DUMPS "trained-layer2.safetensors", false},
-}, wrong_dumps[] = {
-    {DUMPS "wrong-window-one-too-wide-bf16.safetensors", true},
-    {DUMPS "wrong-gate-includes-diagonal.safetensors", false},
-    {DUMPS "wrong-silu-omitted.safetensors", false},
+static const Known right_dumps[] =
+    {
+        {L2D1, true},
+        {L100, true},
+        {DUMPS "big4.safetensors", true},
+        {DUMPS "right-bf16-window17.safetensors", false},
+        {DUMPS "base.safetensors", false},
+        {DUMPS "right-bf16-base.safetensors", false},
+        {DUMPS "dneB.safetensors", false},
+        {DUMPS "trained-layer1.safetensors", false},
+        {DUMPS "trained-layer2.safetensors", false},
+},
+                   wrong_dumps[] = {
+                       {DUMPS "wrong-window-one-too-wide-bf16.safetensors", true},
+                       {DUMPS "wrong-gate-includes-diagonal.safetensors", false},
+                       {DUMPS "wrong-silu-omitted.safetensors", false},
 };
 
 static void right_kernels_are_right(void **state)
@@ -104,7 +106,7 @@ static void no_dump_is_ever_right(void **state)
     for (size_t k = 0; k < 8; k++) {
         for (size_t i = 0; i < sizeof noise; i++)
             noise[i] = (unsigned char)next_random(&seed);
-        if (k >= 4)                     /* a header length that fits */
+        if (k >= 4) /* a header length that fits */
             memset(noise + 2, 0, 6), noise[1] &= 7;
         write_file(path, noise, sizeof noise >> k);
         refuses(path, "check", path);
@@ -185,8 +187,8 @@ static void the_window_option_is_judged_by(void **state)
     judges("wrong", "--window=none", path);
     judges("wrong", "-W4", path);
     judges("wrong", "-W", "0", path);
-    static const char *const garbage[] = {"garbage", "", "-1", "3.5", "3 ", "None",
-                                          "99999999999999999999"};
+    static const char *const garbage[] = {
+        "garbage", "", "-1", "3.5", "3 ", "None", "99999999999999999999"};
     for (size_t k = 0; k < sizeof garbage / sizeof *garbage; k++)
         refuses("option --window: window is \"", "check", "--window", garbage[k], path);
     free(c);
@@ -205,7 +207,7 @@ static void the_scale_option_is_judged_by(void **state)
     Case *c = solved(1, 9, 4, NULL, 7);
     const char *path = saved(c, "dump");
     (void)state;
-    judges("right", "--scale", "0.5", path);       /* 1/sqrt(4) */
+    judges("right", "--scale", "0.5", path); /* 1/sqrt(4) */
     assert_out("scale 0.5\n");
     judges("right", "--scale=1/sqrt(d)", path);
     judges("wrong", "-c", "0.51", path);
@@ -218,7 +220,11 @@ static void the_scale_option_is_judged_by(void **state)
 
 static void the_arithmetic_option_is_judged_by(void **state)
 {
-    static const char *const names[] = {"float64", "float32", "tf32", "bfloat16", "float16",
+    static const char *const names[] = {"float64",
+                                        "float32",
+                                        "tf32",
+                                        "bfloat16",
+                                        "float16",
                                         "bfloat16,p=float32",
                                         "float32,operands=tf32,cache=bfloat16"};
     Case *c = solved(1, 9, 4, NULL, 8);

@@ -106,11 +106,19 @@ static const struct {
     const char *name;
     Lie *lie;
 } lies[] = {
-    {"all NaN", all_nan}, {"one NaN", one_nan}, {"last row infinite", last_row_infinite},
-    {"all zero", all_zero}, {"all one", all_one}, {"one huge", huge},
-    {"of another case", of_another_case}, {"one row of another case", last_row_of_another_case},
-    {"heads swapped", heads_swapped}, {"one row late", one_row_late}, {"negated", all_negated},
-    {"off by a thousandth", off_by_a_thousandth}, {"one element off", one_element_off},
+    {"all NaN", all_nan},
+    {"one NaN", one_nan},
+    {"last row infinite", last_row_infinite},
+    {"all zero", all_zero},
+    {"all one", all_one},
+    {"one huge", huge},
+    {"of another case", of_another_case},
+    {"one row of another case", last_row_of_another_case},
+    {"heads swapped", heads_swapped},
+    {"one row late", one_row_late},
+    {"negated", all_negated},
+    {"off by a thousandth", off_by_a_thousandth},
+    {"one element off", one_element_off},
 };
 
 /* Each lie in each answer alone, beside two true ones; and once in a file of its own. */
@@ -155,7 +163,11 @@ static Case *cut(const char *path, size_t head, size_t length)
     Dump d = opened(path);
     Case *c = calloc(1, sizeof *c);
     assert_non_null(c);
-    *c = (Case){.batch = 1, .heads = 1, .length = length, .dim = d.dim, .input_type = d.type,
+    *c = (Case){.batch = 1,
+                .heads = 1,
+                .length = length,
+                .dim = d.dim,
+                .input_type = d.type,
                 .answer_type = d.answer_type[ANSWER_O]};
     assert_true(length <= d.length && numbers_in(c) <= MOST_NUMBERS);
     for (size_t k = 0; k < INPUTS; k++)

@@ -76,12 +76,12 @@ static void answers_come_in_the_type_of_the_inputs(void **state)
     static const struct {
         NumberType type;
         const char *name;
-    } types[] = {{TYPE_BF16, "o.bf16"}, {TYPE_F16, "o.f16"}, {TYPE_F32, "o.f32"},
-                 {TYPE_F64, "o.f64"}};
+    } types[] = {
+        {TYPE_BF16, "o.bf16"}, {TYPE_F16, "o.f16"}, {TYPE_F32, "o.f32"}, {TYPE_F64, "o.f64"}};
     Case *c = solved(1, 3, 2, NULL, 12);
     (void)state;
     for (size_t k = 0; k < INPUTS; k++)
-        for (size_t i = 0; i < numbers_in(c); i++)      /* exact in all four */
+        for (size_t i = 0; i < numbers_in(c); i++) /* exact in all four */
             c->input[k][i] = nearbyint(8 * c->input[k][i]) / 8;
     for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
         Failure failure;
@@ -216,12 +216,9 @@ static void an_existing_output_is_replaced_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_oracle_agrees_with_the_checker),
-        TEST(answers_come_in_the_type_of_the_inputs),
-        TEST(inputs_of_mixed_types_are_kept_exactly),
-        TEST(the_bytes_do_not_depend_on_threads),
-        TEST(oracle_needs_one_file_and_an_output),
-        TEST(a_failed_output_leaves_all_as_it_was),
+        TEST(the_oracle_agrees_with_the_checker),     TEST(answers_come_in_the_type_of_the_inputs),
+        TEST(inputs_of_mixed_types_are_kept_exactly), TEST(the_bytes_do_not_depend_on_threads),
+        TEST(oracle_needs_one_file_and_an_output),    TEST(a_failed_output_leaves_all_as_it_was),
         TEST(an_existing_output_is_replaced_at_once),
     };
     return run_command_tests(tests);

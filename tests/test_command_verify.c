@@ -34,11 +34,20 @@ static void the_forms_agree(void **state)
 static void verify_refuses_what_it_cannot_use(void **state)
 {
     static const char *const options[][3] = {
-        {"--length", "0", "4096"}, {"--length", "4097", "4096"}, {"--length", "x", "4096"},
-        {"--length", "", "4096"}, {"--length", "5.5", "4096"}, {"--dim", "0", "1024"},
-        {"--dim", "-1", "1024"}, {"--window", "-1", "whole number"},
-        {"--window", "none", "whole number"}, {"--bits", "7", "8"}, {"--bits", "1025", "1024"},
-        {"--bits", "abc", "8"}, {"--bits", "", "--bits"}, {"--seed", "-1", "0"},
+        {"--length", "0", "4096"},
+        {"--length", "4097", "4096"},
+        {"--length", "x", "4096"},
+        {"--length", "", "4096"},
+        {"--length", "5.5", "4096"},
+        {"--dim", "0", "1024"},
+        {"--dim", "-1", "1024"},
+        {"--window", "-1", "whole number"},
+        {"--window", "none", "whole number"},
+        {"--bits", "7", "8"},
+        {"--bits", "1025", "1024"},
+        {"--bits", "abc", "8"},
+        {"--bits", "", "--bits"},
+        {"--seed", "-1", "0"},
         {"--seed", "99999999999999999999", "0"},
     };
     Case *c = solved(1, 3, 2, NULL, 15);

@@ -18,7 +18,7 @@
 #include <math.h>
 
 typedef struct Shape {
-    uint64_t L, d, W, B;        /* W may be NO_WINDOW; B is read by the blockwise forms only */
+    uint64_t L, d, W, B; /* W may be NO_WINDOW; B is read by the blockwise forms only */
 } Shape;
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -46,8 +46,10 @@ static Counts sequential_formula(Shape s)
 {
     uint64_t L = s.L, d = s.d, T = triples(L, s.W);
     return (Counts){
-        .multiply_adds = 2 * d * T + 3 * d * C(L), .multiplications = T + 2 * C(L),
-        .additions = 2 * C(L) - L, .divisions = C(L),
+        .multiply_adds = 2 * d * T + 3 * d * C(L),
+        .multiplications = T + 2 * C(L),
+        .additions = 2 * C(L) - L,
+        .divisions = C(L),
         .calls = {[SIGMOID] = T, [SILU] = C(L), [EXP] = C(L), [LOG] = L},
         .peak = (L + 1) * d + 8 * L + 2,
     };
@@ -57,8 +59,11 @@ static Counts stages_formula(Shape s)
 {
     uint64_t L = s.L, d = s.d, A = pairs(L, s.W), T = triples(L, s.W);
     return (Counts){
-        .multiply_adds = d * (3 * C(L) + A) + T, .multiplications = 2 * C(L) + A,
-        .additions = 3 * C(L), .divisions = C(L), .comparisons = C(L) - L,
+        .multiply_adds = d * (3 * C(L) + A) + T,
+        .multiplications = 2 * C(L) + A,
+        .additions = 3 * C(L),
+        .divisions = C(L),
+        .comparisons = C(L) - L,
         .calls = {[SIGMOID] = A, [SILU] = s.W ? C(L) - L : 0, [EXP] = C(L), [LOG] = L},
         .peak = 13 * L * L + L * d + 4 * L + 2,
     };
@@ -77,8 +82,11 @@ static Counts token_formula(Shape s, uint64_t t)
 {
     uint64_t d = s.d, n = t + 1, c = least(s.W, t);
     return (Counts){
-        .multiply_adds = d * (2 * c + 3 * n), .multiplications = c + 2 * n,
-        .additions = c * d + 3 * n, .divisions = n, .comparisons = n - 1,
+        .multiply_adds = d * (2 * c + 3 * n),
+        .multiplications = c + 2 * n,
+        .additions = c * d + 3 * n,
+        .divisions = n,
+        .comparisons = n - 1,
         .calls = {[SIGMOID] = c, [SILU] = n, [EXP] = n, [LOG] = 1},
         .peak = 2 * c * d + 3 * c + 9 * n + d + 6,
     };
@@ -88,8 +96,11 @@ static Counts decode_formula(Shape s)
 {
     uint64_t L = s.L, d = s.d, A = pairs(L, s.W);
     return (Counts){
-        .multiply_adds = d * (2 * A + 3 * C(L)), .multiplications = A + 2 * C(L),
-        .additions = d * A + 3 * C(L), .divisions = C(L), .comparisons = C(L) - L,
+        .multiply_adds = d * (2 * A + 3 * C(L)),
+        .multiplications = A + 2 * C(L),
+        .additions = d * A + 3 * C(L),
+        .divisions = C(L),
+        .comparisons = C(L) - L,
         .calls = {[SIGMOID] = A, [SILU] = C(L), [EXP] = C(L), [LOG] = L},
         .peak = 4 * L * d + token_formula(s, L - 1).peak,
     };
@@ -101,8 +112,14 @@ static Counts backward_formula(Shape s)
     return (Counts){
         .multiply_adds = d * ((7 + 2 * some) * C(L) + 3 * A + L) + 3 * triples(L, s.W),
         .multiplications = 3 * C(L) + 2 * A + P + (2 + 3 * some) * L * d,
-        .additions = 5 * C(L) + P + L * d, .divisions = C(L), .comparisons = C(L) - L,
-        .calls = {[SIGMOID] = A, [SILU] = P, [EXP] = 2 * C(L), [LOG] = L, [SILU_SLOPE] = P,
+        .additions = 5 * C(L) + P + L * d,
+        .divisions = C(L),
+        .comparisons = C(L) - L,
+        .calls = {[SIGMOID] = A,
+                  [SILU] = P,
+                  [EXP] = 2 * C(L),
+                  [LOG] = L,
+                  [SILU_SLOPE] = P,
                   [GATE_SLOPE] = A},
         .peak = 26 * L * L + 14 * L * d + 5 * L + 2,
     };
@@ -119,9 +136,9 @@ static uint64_t block_triples(uint64_t start, uint64_t b, uint64_t W)
 /* N blocks, all of B tokens but the last, of r. */
 typedef struct Cut {
     uint64_t N, r, A, A1, F, H, J, tau;
-    uint64_t some;              /* [W >= 1] */
-    uint64_t M1, last;          /* allowed blocks (j, e), e <= N - 2; allowed (j, N - 1), j < N-1 */
-    uint64_t last_own;          /* [block (N - 1, N - 1) is allowed] */
+    uint64_t some;     /* [W >= 1] */
+    uint64_t M1, last; /* allowed blocks (j, e), e <= N - 2; allowed (j, N - 1), j < N-1 */
+    uint64_t last_own; /* [block (N - 1, N - 1) is allowed] */
 } Cut;
 
 static Cut cut(Shape s)
@@ -130,11 +147,17 @@ static Cut cut(Shape s)
     uint64_t some = s.W > 0, reach = some ? (least(s.W, L) - 1) / B + 1 : 0;
     uint64_t m = N >= 2 ? least(reach, N - 2) : 0;
     Cut c = {
-        .N = N, .r = r, .A = pairs(L, s.W), .A1 = pairs(L - r, s.W),
-        .F = C(L) - (N - 1) * C(B) - C(r), .H = C(B) * (N * (N - 1) / 2) + N * C(r),
-        .J = B * (C(N - 1) - (N - 1)) + (N - 1) * r, .some = some,
+        .N = N,
+        .r = r,
+        .A = pairs(L, s.W),
+        .A1 = pairs(L - r, s.W),
+        .F = C(L) - (N - 1) * C(B) - C(r),
+        .H = C(B) * (N * (N - 1) / 2) + N * C(r),
+        .J = B * (C(N - 1) - (N - 1)) + (N - 1) * r,
+        .some = some,
         .M1 = some * (B >= 2) * (N - 1) + m * (N - 1) - C(m),
-        .last = least(reach, N - 1), .last_own = some * (r >= 2),
+        .last = least(reach, N - 1),
+        .last_own = some * (r >= 2),
     };
     for (uint64_t i = 0; i < N; i++)
         c.tau += block_triples(i * B, i + 1 < N ? B : r, s.W);
@@ -156,8 +179,11 @@ static Counts blockwise_formula(Shape s)
         .multiply_adds = d * (2 * C(L) + c.A + 2 * c.A1 + c.F + c.H) + c.tau,
         .multiplications = C(L) + c.A + c.A1 + c.F + c.H + (1 + d) * c.J,
         .additions = 3 * C(L) + c.F + (1 + d) * c.J + B * d * c.M1,
-        .divisions = L * d, .comparisons = C(L) - L,
-        .calls = {[SIGMOID] = c.A + c.A1, [SILU] = c.some ? C(L) - L : c.F, [EXP] = C(L) + c.J,
+        .divisions = L * d,
+        .comparisons = C(L) - L,
+        .calls = {[SIGMOID] = c.A + c.A1,
+                  [SILU] = c.some ? C(L) - L : c.F,
+                  [EXP] = C(L) + c.J,
                   [LOG] = L},
         .peak = L * d + 2 * L + greatest(L * d + 2 * L, block),
     };
@@ -182,8 +208,8 @@ static uint64_t backward_block_memory(Shape s, Cut c, TakeBack how)
     if (c.some && own >= 2)
         most += 4 * own * own + 12 * own * d;
     if (c.N >= 2)
-        most = greatest(most, off_diagonal_memory(c.N > 2 ? B : c.r, B, d, c.some,
-                                                  c.some && B >= 2, how));
+        most = greatest(
+            most, off_diagonal_memory(c.N > 2 ? B : c.r, B, d, c.some, c.some && B >= 2, how));
     if (c.N >= 3)
         most = greatest(most, off_diagonal_memory(c.r, B, d, s.W > B, c.some, how));
     return most;
@@ -195,30 +221,44 @@ static Counts backward_blockwise_formula(Shape s, TakeBack how)
     Cut c = cut(s);
     uint64_t P = c.some ? C(L) - L : c.F, in_last = c.last + c.last_own;
     uint64_t K = C(B) * c.M1 + C(c.r) * in_last;
-    uint64_t V = B * c.M1 + c.r * in_last;                          /* their queries */
-    uint64_t X = B * (c.M1 + c.last) + c.r * c.last_own;            /* their keys */
+    uint64_t V = B * c.M1 + c.r * in_last;               /* their queries */
+    uint64_t X = B * (c.M1 + c.last) + c.r * c.last_own; /* their keys */
     return (Counts){
-        .multiply_adds = d * (L + 5 * C(L) + 3 * c.A + 7 * c.A1 + 3 * c.F + c.H + 2 * K)
-                         + 3 * c.tau,
-        .multiplications = 2 * C(L) + 2 * c.A + 3 * c.A1 + c.F + c.H + P
-                           + d * (2 * c.N * L + 3 * V + X + 2 * B * c.M1),
+        .multiply_adds = d * (L + 5 * C(L) + 3 * c.A + 7 * c.A1 + 3 * c.F + c.H + 2 * K) +
+                         3 * c.tau,
+        .multiplications = 2 * C(L) + 2 * c.A + 3 * c.A1 + c.F + c.H + P +
+                           d * (2 * c.N * L + 3 * V + X + 2 * B * c.M1),
         .additions = 3 * C(L) + c.F + P + d * (3 * c.N * L - c.J + 3 * V + X + 4 * B * c.M1),
-        .calls = {[SIGMOID] = c.A + 2 * c.A1, [SILU] = P, [EXP] = C(L), [SILU_SLOPE] = P,
+        .calls = {[SIGMOID] = c.A + 2 * c.A1,
+                  [SILU] = P,
+                  [EXP] = C(L),
+                  [SILU_SLOPE] = P,
                   [GATE_SLOPE] = c.A + c.A1},
-        .peak = L + 6 * L * d + (how == BY_RECOMPUTATION ? c.N * B * d : 0)
-                + backward_block_memory(s, c, how),
+        .peak = L + 6 * L * d + (how == BY_RECOMPUTATION ? c.N * B * d : 0) +
+                backward_block_memory(s, c, how),
     };
 }
 
 /* ---- counting ------------------------------------------------------------------------------- */
 
 typedef enum Form {
-    SEQUENTIAL, PARALLEL, DECODE, BACKWARD,
-    BLOCKWISE, BACKWARD_SUBTRACTING, BACKWARD_RECOMPUTING, FORMS
+    SEQUENTIAL,
+    PARALLEL,
+    DECODE,
+    BACKWARD,
+    BLOCKWISE,
+    BACKWARD_SUBTRACTING,
+    BACKWARD_RECOMPUTING,
+    FORMS
 } Form;
 
 static const char *const form_names[FORMS] = {
-    "sequential", "parallel", "decode", "backward", "blockwise", "backward_blockwise, (33)",
+    "sequential",
+    "parallel",
+    "decode",
+    "backward",
+    "blockwise",
+    "backward_blockwise, (33)",
     "backward_blockwise, recomputing",
 };
 
@@ -241,15 +281,20 @@ static Counts formula(Form form, Shape s)
         break;
     }
     return backward_blockwise_formula(s, form == BACKWARD_SUBTRACTING ? BY_SUBTRACTION
-                                                                       : BY_RECOMPUTATION);
+                                                                      : BY_RECOMPUTATION);
 }
 
 static Head head_of(System *in, Shape s)
 {
     return (Head){
-        .QU = matrix(in, s.L, s.d), .KU = matrix(in, s.L, s.d), .VU = matrix(in, s.L, s.d),
-        .QC = matrix(in, s.L, s.d), .KC = matrix(in, s.L, s.d), .VC = matrix(in, s.L, s.d),
-        .scale = matrix(in, 1, 1), .window = s.W,
+        .QU = matrix(in, s.L, s.d),
+        .KU = matrix(in, s.L, s.d),
+        .VU = matrix(in, s.L, s.d),
+        .QC = matrix(in, s.L, s.d),
+        .KC = matrix(in, s.L, s.d),
+        .VC = matrix(in, s.L, s.d),
+        .scale = matrix(in, 1, 1),
+        .window = s.W,
     };
 }
 
@@ -274,8 +319,8 @@ static Counts count(Form form, Shape s)
 {
     System *in = counting_system();
     Head h = head_of(in, s);
-    Answers answers = {.O = matrix(in, s.L, s.d), .lse = matrix(in, s.L, 1),
-                       .U = matrix(in, s.L, s.d)};
+    Answers answers = {
+        .O = matrix(in, s.L, s.d), .lse = matrix(in, s.L, 1), .U = matrix(in, s.L, s.d)};
     Matrix D = matrix(in, s.L, s.d), dO = matrix(in, s.L, s.d);
     Gradients g = gradients_for(&h);
     if (form == SEQUENTIAL || form == PARALLEL)
@@ -323,8 +368,8 @@ static void must_equal(const char *form, Shape s, const char *what, uint64_t got
 
 static void counts_must_equal(const char *form, Shape s, Counts got, Counts expected)
 {
-    static const char *const functions[] = {"sigmoids", "SiLUs", "exps", "logs", "SiLU slopes",
-                                            "gate slopes"};
+    static const char *const functions[] = {"sigmoids", "SiLUs",       "exps",
+                                            "logs",     "SiLU slopes", "gate slopes"};
     must_equal(form, s, "multiply-adds", got.multiply_adds, expected.multiply_adds);
     must_equal(form, s, "multiplications", got.multiplications, expected.multiplications);
     must_equal(form, s, "additions", got.additions, expected.additions);
@@ -348,19 +393,25 @@ static void every_operation_counts_itself(void **state)
     (void)state;
     System *in = counting_system();
     Matrix A = matrix(in, 2, 3), b = matrix(in, 2, 1), c = matrix(in, 1, 1);
-    (void)product_nt(A, A, CAUSAL);                     /* 3 entries of 3 terms */
+    (void)product_nt(A, A, CAUSAL); /* 3 entries of 3 terms */
     (void)scaled(c, A);
     (void)hadamard(A, A);
     (void)add(A, A);
     (void)row_shift(A, b);
-    (void)row_sum(A);                                   /* 2 rows of 2 additions */
+    (void)row_sum(A); /* 2 rows of 2 additions */
     (void)row_divide(A, b);
-    (void)row_reference(A, &b);                         /* 2 rows of 2, and the floor's */
+    (void)row_reference(A, &b); /* 2 rows of 2, and the floor's */
     (void)map(EXP, map(GATE_SLOPE, A));
     Counts got = counting_read(in);
     const Counts expected = {
-        .multiply_adds = 9, .multiplications = 12, .additions = 16, .divisions = 6,
-        .comparisons = 6, .calls = {[EXP] = 6, [GATE_SLOPE] = 6}, .alive = 61, .peak = 61,
+        .multiply_adds = 9,
+        .multiplications = 12,
+        .additions = 16,
+        .divisions = 6,
+        .comparisons = 6,
+        .calls = {[EXP] = 6, [GATE_SLOPE] = 6},
+        .alive = 61,
+        .peak = 61,
     };
     assert_memory_equal(&got, &expected, sizeof got);
     system_free(in);
@@ -381,10 +432,10 @@ static void counts_are_the_formulas_for_sampled_large_shapes(void **state)
 {
     (void)state;
     static const Shape samples[] = {
-        {64, 4, NO_WINDOW, 16}, {77, 3, 20, 16}, {100, 5, 0, 16}, {130, 2, 64, 64},
-        {256, 2, NO_WINDOW, 64}, {256, 3, 100, 64}, {255, 2, 17, 16}, {241, 1, 16, 16},
-        {128, 4, 1, 64}, {129, 6, NO_WINDOW, 64}, {200, 4, 199, 64}, {256, 1, 15, 16},
-        {120, 1, 40, 1}, {70, 2, NO_WINDOW, 1},
+        {64, 4, NO_WINDOW, 16},  {77, 3, 20, 16},         {100, 5, 0, 16},   {130, 2, 64, 64},
+        {256, 2, NO_WINDOW, 64}, {256, 3, 100, 64},       {255, 2, 17, 16},  {241, 1, 16, 16},
+        {128, 4, 1, 64},         {129, 6, NO_WINDOW, 64}, {200, 4, 199, 64}, {256, 1, 15, 16},
+        {120, 1, 40, 1},         {70, 2, NO_WINDOW, 1},
     };
     size_t n = sizeof samples / sizeof samples[0];
     for (size_t k = 0; k < n && k < repetitions(10 * n); k++)
@@ -430,10 +481,10 @@ enum { DEGREES = 4 };
 typedef struct Growth {
     const char *what;
     Form form;
-    bool memory;                /* otherwise multiply-adds */
-    uint64_t B, from, to;       /* L doubles */
+    bool memory;          /* otherwise multiply-adds */
+    uint64_t B, from, to; /* L doubles */
     double coefficient[DEGREES];
-    double limit;               /* the exponent of its Theta */
+    double limit; /* the exponent of its Theta */
 } Growth;
 
 /* d log f / d log L of f = sum of c_k L^k. */
@@ -458,16 +509,32 @@ static void fitted_exponents_lie_within_the_local_ones(void **state)
         {"parallel", PARALLEL, false, 64, 128, 1024, {0, d / 2 - 1. / 6, 5 * d / 2, 1. / 6}, 3},
         {"backward", BACKWARD, false, 64, 128, 1024, {0, 4 * d - .5, 6 * d, .5}, 3},
         {"decode", DECODE, false, 64, 64, 512, {0, d / 2, 5 * d / 2}, 2},
-        {"blockwise", BLOCKWISE, false, 64, 128, 1024,
-         {d * (B * B + B), d * (e - 5 * B / 2 - .5) + (B * B - 1) / 6 - B * e,
-          d * (3 + e / B) + e}, 2},
-        {"backward_blockwise", BACKWARD_SUBTRACTING, false, 64, 128, 1024,
-         {7 * d * (B * B + B) / 2,
-          d * (3 * e - 17 * B / 2 - 1.5) + 3 * ((B * B - 1) / 6 - B * e),
-          3 * d * (3 + e / B) + 3 * e}, 2},
+        {"blockwise",
+         BLOCKWISE,
+         false,
+         64,
+         128,
+         1024,
+         {d * (B * B + B), d * (e - 5 * B / 2 - .5) + (B * B - 1) / 6 - B * e, d * (3 + e / B) + e},
+         2},
+        {"backward_blockwise",
+         BACKWARD_SUBTRACTING,
+         false,
+         64,
+         128,
+         1024,
+         {7 * d * (B * B + B) / 2, d * (3 * e - 17 * B / 2 - 1.5) + 3 * ((B * B - 1) / 6 - B * e),
+          3 * d * (3 + e / B) + 3 * e},
+         2},
         {"parallel's memory", PARALLEL, true, 64, 128, 1024, {2, 2 * d + 4, 13}, 2},
-        {"backward_blockwise's memory", BACKWARD_SUBTRACTING, true, 16, 64, 512,
-         {35 * b * b + 38 * b * d, 6 * d + 1}, 1},
+        {"backward_blockwise's memory",
+         BACKWARD_SUBTRACTING,
+         true,
+         16,
+         64,
+         512,
+         {35 * b * b + 38 * b * d, 6 * d + 1},
+         1},
     };
     for (size_t g = 0; g < sizeof growths / sizeof growths[0]; g++) {
         const Growth *w = &growths[g];

@@ -61,10 +61,14 @@ static void cache_is_U_QU_KC_VC_after_every_step(void **state)
     Matrix o = matrix(in, 1, D), lse = matrix(in, 1, 1);
     for (size_t t = 0; t < L; t++) {
         decode_step(&cache, &h, t, o, lse);
-        Head seen = {.QU = rows(h.QU, 0, t + 1), .KU = rows(h.KU, 0, t + 1),
-                     .VU = rows(h.VU, 0, t + 1), .QC = rows(h.QC, 0, t + 1),
-                     .KC = rows(h.KC, 0, t + 1), .VC = rows(h.VC, 0, t + 1),
-                     .scale = h.scale, .window = h.window};
+        Head seen = {.QU = rows(h.QU, 0, t + 1),
+                     .KU = rows(h.KU, 0, t + 1),
+                     .VU = rows(h.VU, 0, t + 1),
+                     .QC = rows(h.QC, 0, t + 1),
+                     .KC = rows(h.KC, 0, t + 1),
+                     .VC = rows(h.VC, 0, t + 1),
+                     .scale = h.scale,
+                     .window = h.window};
         Answers a = answers_for(&seen);
         sequential(&seen, &a);
         assert_int_equal(cache.length, t + 1);
@@ -90,13 +94,13 @@ static void windowed_rows_come_to_rest(void **state)
     for (size_t t = 0; t < L; t++) {
         assign(before, cache.U);
         decode_step(&cache, &h, t, o, lse);
-        if (t > W) {        /* rows s with s + W < t */
+        if (t > W) { /* rows s with s + W < t */
             must_equal("rows at rest", rows(before, 0, t - W), rows(cache.U, 0, t - W));
-            assign(rows(cache.QU, 0, t - W), matrix(in, t - W, D));    /* forget them */
+            assign(rows(cache.QU, 0, t - W), matrix(in, t - W, D)); /* forget them */
         }
         if (t > 0)
-            assert_true(memcmp(entry(before, t - 1, 0), entry(cache.U, t - 1, 0),
-                               D * in->op->bytes) != 0);
+            assert_true(
+                memcmp(entry(before, t - 1, 0), entry(cache.U, t - 1, 0), D * in->op->bytes) != 0);
     }
     Answers a = answers_for(&h);
     sequential(&h, &a);
@@ -111,7 +115,8 @@ static void a_saved_cache_continues_to_the_same_answers(void **state)
     enum { L = 6, D = 3 };
     for (size_t cut = 0; cut <= L; cut++) {
         System *in = field_system(3), *later = field_system(3);
-        Head h = random_head(in, L, D, NO_WINDOW, 7), again = random_head(later, L, D, NO_WINDOW, 7);
+        Head h = random_head(in, L, D, NO_WINDOW, 7),
+             again = random_head(later, L, D, NO_WINDOW, 7);
         Answers whole = answers_for(&h);
         decode(&h, &whole);
 
@@ -121,7 +126,7 @@ static void a_saved_cache_continues_to_the_same_answers(void **state)
             decode_step(&first, &h, t, o, lse);
         const Matrix from[] = {first.U, first.QU, first.KC, first.VC};
         const Matrix to[] = {loaded.U, loaded.QU, loaded.KC, loaded.VC};
-        for (size_t k = 0; k < 4; k++)      /* saved as bytes, loaded as bytes */
+        for (size_t k = 0; k < 4; k++) /* saved as bytes, loaded as bytes */
             memcpy(to[k].entries, from[k].entries, L * D * in->op->bytes);
         loaded.length = first.length;
 

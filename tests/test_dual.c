@@ -99,19 +99,32 @@ typedef struct Named {
     const char *name;
     Operation *f;
 } Named;
-#define NAMED(f) {#f, f}
+#define NAMED(f) \
+    { \
+#f, f \
+    }
 
 static const Named quadratic[] = {
-    NAMED(sum_of_two), NAMED(difference), NAMED(hadamard_product), NAMED(square), NAMED(multiple),
-    NAMED(shifted_rows), NAMED(scaled_rows), NAMED(sums_of_rows), NAMED(dots_of_rows),
-    NAMED(product_within_causal), NAMED(product_nt_everywhere), NAMED(product_tn_within_window),
+    NAMED(sum_of_two),
+    NAMED(difference),
+    NAMED(hadamard_product),
+    NAMED(square),
+    NAMED(multiple),
+    NAMED(shifted_rows),
+    NAMED(scaled_rows),
+    NAMED(sums_of_rows),
+    NAMED(dots_of_rows),
+    NAMED(product_within_causal),
+    NAMED(product_nt_everywhere),
+    NAMED(product_tn_within_window),
     NAMED(gate_slope),
 };
 enum { QUADRATICS = sizeof quadratic / sizeof *quadratic };
 
 static const Named others[] = {
-    NAMED(divided_rows), NAMED(sigmoid), NAMED(silu), NAMED(silu_slope), NAMED(exponential),
-    NAMED(logarithm), NAMED(softmax), NAMED(softmax_of_causal), NAMED(lse),
+    NAMED(divided_rows), NAMED(sigmoid),           NAMED(silu),
+    NAMED(silu_slope),   NAMED(exponential),       NAMED(logarithm),
+    NAMED(softmax),      NAMED(softmax_of_causal), NAMED(lse),
 };
 enum { OTHERS = sizeof others / sizeof *others };
 
@@ -338,7 +351,7 @@ static double softmax_error(System *in, const char *name, const Operands *o, siz
         values = fmax(values, SIDE * value);
         tangents = fmax(tangents, 2 * SIDE * moving);
     }
-    if (!of_products)       /* shifted_rows took c off: the spread stays, the tangents lose c's */
+    if (!of_products) /* shifted_rows took c off: the spread stays, the tangents lose c's */
         tangent += fabs(o->t[2][i * SIDE]);
     /* Scores that are products carry errors themselves: n roundings of values, 2 n of tangents.
      * With P' = P (S' - sum P S'), scores off by v move P' by P r (2 (2 v) + 2 v), tangents off by
@@ -409,7 +422,7 @@ static void saturated_gates_keep_their_slopes(void **state)
     for (size_t j = 0; j < 2; j++) {
         dual_tangent(slope, G, 0, j);
         mpfr_set_si(expected, -1000, MPFR_RNDN);
-        mpfr_exp(expected, expected, MPFR_RNDN);        /* (1 + exp(-1000))^-2 is 1 to 1400 bits */
+        mpfr_exp(expected, expected, MPFR_RNDN); /* (1 + exp(-1000))^-2 is 1 to 1400 bits */
         mpfr_div(slope, slope, expected, MPFR_RNDN);
         mpfr_sub_ui(slope, slope, 1, MPFR_RNDN);
         mpfr_set_ui_2exp(expected, 11, -53, MPFR_RNDN);
@@ -463,10 +476,11 @@ static void a_lone_score_has_constant_weight(void **state)
     (void)state;
     System *in = dual_system(100);
     Matrix S = product_nt(dual_matrix(in, 1, 1, (double[]){3}, (double[]){5}),
-                          dual_matrix(in, 1, 1, (double[]){7}, (double[]){1}), CAUSAL), l;
+                          dual_matrix(in, 1, 1, (double[]){7}, (double[]){1}), CAUSAL),
+           l;
     Matrix P = row_softmax(S, &l);
     assert_true(number_at(P, 0, 0) == 1 && tangent_at(P, 0, 0) == 0);
-    assert_true(tangent_at(l, 0, 0) == 5 * 7 + 3);      /* lse is the score itself */
+    assert_true(tangent_at(l, 0, 0) == 5 * 7 + 3); /* lse is the score itself */
     system_free(in);
 }
 
@@ -486,7 +500,7 @@ static void results_may_take_an_operand_s_place(void **state)
     Runs *const two[] = {op->add, op->subtract, op->multiply, op->scale, op->shift, op->divide};
     for (size_t k = 0; k < 6; k++)
         for (int place = 0; place < 2; place++) {
-            size_t n = k < 3 || place == 0 ? SIDE : 1;      /* scale's c is one number */
+            size_t n = k < 3 || place == 0 ? SIDE : 1; /* scale's c is one number */
             Matrix M = dual_matrix(in, 3, SIDE, x, t), z = matrix(in, 1, SIDE);
             two[k](in, z.entries, entry(M, 0, 0), entry(M, 1, 0), n);
             two[k](in, entry(M, (size_t)place, 0), entry(M, 0, 0), entry(M, 1, 0), n);
@@ -497,7 +511,7 @@ static void results_may_take_an_operand_s_place(void **state)
         }
     for (Function f = SIGMOID; f <= GATE_SLOPE; f++) {
         Matrix M = dual_matrix(in, 3, SIDE, x, t), z = matrix(in, 1, SIDE);
-        op->multiply(in, M.entries, M.entries, M.entries, SIDE);        /* positive, for LOG */
+        op->multiply(in, M.entries, M.entries, M.entries, SIDE); /* positive, for LOG */
         op->map(in, f, z.entries, M.entries, SIDE);
         op->map(in, f, M.entries, M.entries, SIDE);
         for (size_t j = 0; j < SIDE; j++) {

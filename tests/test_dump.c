@@ -119,9 +119,9 @@ static void assert_refused(const char *test, const char *path, const DumpOptions
 /* ---- refusals ------------------------------------------------------------------------------- */
 
 typedef struct Refusal {
-    const char *test, *tensor;          /* what is changed, or NULL */
-    size_t dims, shape[5];              /* its new shape; 0: the tensor is missing */
-    const char *window, *scale, *arithmetic;    /* metadata */
+    const char *test, *tensor;               /* what is changed, or NULL */
+    size_t dims, shape[5];                   /* its new shape; 0: the tensor is missing */
+    const char *window, *scale, *arithmetic; /* metadata */
     DumpOptions given;
     const char *expected;
 } Refusal;
@@ -130,17 +130,20 @@ typedef struct Refusal {
 #define FOUR_DIMS "; expected [batch, heads, L, d]"
 #define SHAPE_OF_ANSWER FOUR_DIMS " = [2, 3, 5, 2]"
 #define SHAPE_OF_LSE "; expected [batch, heads, L] = [2, 3, 5]"
-#define MISSING(name) "@: input tensor \"" name "\" is missing; a dump holds all of qu ku vu " \
-                      "qc kc vc, each [batch, heads, L, d]"
+#define MISSING(name) \
+    "@: input tensor \"" name "\" is missing; a dump holds all of qu ku vu " \
+    "qc kc vc, each [batch, heads, L, d]"
 #define TENSOR(name, shape) "@: tensor \"" name "\" has shape " shape
 #define WINDOW(text) "window is \"" text "\"; expected \"none\" or a whole number"
 #define SCALE(text) "scale is \"" text "\"; expected \"1/sqrt(d)\" or a finite number other than 0"
-#define PRESET(text) "unknown arithmetic \"" text "\": expected float64, float32, tf32, " \
-                     "bfloat16 or float16, optionally followed by ,key=format"
-#define ITEM(item, text) "unknown item \"" item "\" in arithmetic \"" text "\": expected " \
-                         "key=format, with a key of accumulate operands inputs scale sc t1 " \
-                         "g su p cache o lse u dp ds dsu dt1 dg dz dqu dku dvu dqc " \
-                         "dkc dvc"
+#define PRESET(text) \
+    "unknown arithmetic \"" text "\": expected float64, float32, tf32, " \
+    "bfloat16 or float16, optionally followed by ,key=format"
+#define ITEM(item, text) \
+    "unknown item \"" item "\" in arithmetic \"" text "\": expected " \
+    "key=format, with a key of accumulate operands inputs scale sc t1 " \
+    "g su p cache o lse u dp ds dsu dt1 dg dz dqu dku dvu dqc " \
+    "dkc dvc"
 #define TEN "1234567890"
 
 static const Refusal refusals[] = {
@@ -152,26 +155,47 @@ static const Refusal refusals[] = {
     {"no vc", .tensor = "vc", .expected = MISSING("vc")},
     {"qu a row", "qu", 1, {60}, .expected = TENSOR("qu", "[60]") FOUR_DIMS},
     {"qu of 3 dimensions", "qu", 3, {2, 3, 10}, .expected = TENSOR("qu", "[2, 3, 10]") FOUR_DIMS},
-    {"qu of 5 dimensions", "qu", 5, {2, 3, 5, 2, 1},
+    {"qu of 5 dimensions",
+     "qu",
+     5,
+     {2, 3, 5, 2, 1},
      .expected = TENSOR("qu", "[2, 3, 5, 2, 1]") FOUR_DIMS},
-    {"qu one longer", "qu", 4, {2, 3, 6, 2},
+    {"qu one longer",
+     "qu",
+     4,
+     {2, 3, 6, 2},
      .expected = TENSOR("ku", "[2, 3, 5, 2]") "; expected that of \"qu\", [2, 3, 6, 2]"},
     {"ku transposed", "ku", 4, {2, 3, 2, 5}, .expected = TENSOR("ku", "[2, 3, 2, 5]") SHAPE_OF_QU},
     {"vu one shorter", "vu", 4, {2, 3, 4, 2}, .expected = TENSOR("vu", "[2, 3, 4, 2]") SHAPE_OF_QU},
     {"qc without batch", "qc", 3, {3, 5, 2}, .expected = TENSOR("qc", "[3, 5, 2]") SHAPE_OF_QU},
-    {"kc with fewer heads", "kc", 4, {2, 1, 5, 2},
+    {"kc with fewer heads",
+     "kc",
+     4,
+     {2, 1, 5, 2},
      .expected = TENSOR("kc", "[2, 1, 5, 2]") SHAPE_OF_QU},
     {"vc wider", "vc", 4, {2, 3, 5, 3}, .expected = TENSOR("vc", "[2, 3, 5, 3]") SHAPE_OF_QU},
-    {"vc of 5 dimensions", "vc", 5, {2, 3, 5, 2, 1},
+    {"vc of 5 dimensions",
+     "vc",
+     5,
+     {2, 3, 5, 2, 1},
      .expected = TENSOR("vc", "[2, 3, 5, 2, 1]") SHAPE_OF_QU},
-    {"o one shorter", "o", 4, {2, 3, 4, 2},
+    {"o one shorter",
+     "o",
+     4,
+     {2, 3, 4, 2},
      .expected = TENSOR("o", "[2, 3, 4, 2]") SHAPE_OF_ANSWER},
     {"o without batch", "o", 3, {2, 3, 5}, .expected = TENSOR("o", "[2, 3, 5]") SHAPE_OF_ANSWER},
     {"u wider", "u", 4, {2, 3, 5, 3}, .expected = TENSOR("u", "[2, 3, 5, 3]") SHAPE_OF_ANSWER},
-    {"lse with a column", "lse", 4, {2, 3, 5, 1},
+    {"lse with a column",
+     "lse",
+     4,
+     {2, 3, 5, 1},
      .expected = TENSOR("lse", "[2, 3, 5, 1]") SHAPE_OF_LSE},
     {"lse one longer", "lse", 3, {2, 3, 6}, .expected = TENSOR("lse", "[2, 3, 6]") SHAPE_OF_LSE},
-    {"lse in another order", "lse", 3, {2, 5, 3},
+    {"lse in another order",
+     "lse",
+     3,
+     {2, 5, 3},
      .expected = TENSOR("lse", "[2, 5, 3]") SHAPE_OF_LSE},
 
     {"window empty", .window = "", .expected = "@: " WINDOW("")},
@@ -411,11 +435,14 @@ static void the_type_holds_all_inputs(void **state)
     static const struct {
         NumberType first, second, expected;
     } cases[] = {
-        {TYPE_F32, TYPE_F32, TYPE_F32}, {TYPE_F32, TYPE_F64, TYPE_F64},
+        {TYPE_F32, TYPE_F32, TYPE_F32},
+        {TYPE_F32, TYPE_F64, TYPE_F64},
         {TYPE_F64, TYPE_F16, TYPE_F64},
-        {TYPE_F16, TYPE_F16, TYPE_F16}, {TYPE_BF16, TYPE_F32, TYPE_F32},
+        {TYPE_F16, TYPE_F16, TYPE_F16},
+        {TYPE_BF16, TYPE_F32, TYPE_F32},
         /* neither of the two holds the other */
-        {TYPE_F16, TYPE_BF16, TYPE_F32}, {TYPE_BF16, TYPE_F16, TYPE_F32},
+        {TYPE_F16, TYPE_BF16, TYPE_F32},
+        {TYPE_BF16, TYPE_F16, TYPE_F32},
     };
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
@@ -545,12 +572,13 @@ static void gradients_need_the_cotangent(void **state)
     Draft f = full_draft();
     draft_add(&f, "dqc", TYPE_F32, 4, 7000);
     draft_write(&f, scratch_path("dump"));
-    assert_refused("dqc alone", scratch_path("dump"), &nothing,
-                   "@: gradient \"dqc\" is there, but \"do\" is not; gradients are judged for the gradient "
-                   "of o that the kernel was given");
+    assert_refused(
+        "dqc alone", scratch_path("dump"), &nothing,
+        "@: gradient \"dqc\" is there, but \"do\" is not; gradients are judged for the gradient "
+        "of o that the kernel was given");
     draft_add(&f, "do", TYPE_F64, 4, 8000);
     Dump d = opened(&f, &nothing);
-    assert_int_equal(d.type, TYPE_F64);     /* the widest of inputs and cotangent */
+    assert_int_equal(d.type, TYPE_F64); /* the widest of inputs and cotangent */
     assert_int_equal(dump_answers(&d), ANSWERS);
     for (size_t h = 0; h < BATCH * HEADS; h++) {
         Problem p = dump_problem(&d, h);
@@ -562,8 +590,9 @@ static void gradients_need_the_cotangent(void **state)
 
     draft_find(&f, "do")->shape[2] = LENGTH + 1;
     draft_write(&f, scratch_path("dump"));
-    assert_refused("do one longer", scratch_path("dump"), &nothing,
-                   "@: tensor \"do\" has shape [2, 3, 6, 2]; expected that of \"qu\", [2, 3, 5, 2]");
+    assert_refused(
+        "do one longer", scratch_path("dump"), &nothing,
+        "@: tensor \"do\" has shape [2, 3, 6, 2]; expected that of \"qu\", [2, 3, 5, 2]");
 }
 
 int main(void)

@@ -84,14 +84,13 @@ static void test_quote_path_keeps_the_end(void **state)
     assert_string_equal(out, "12345678");
     failure_quote_path(out, sizeof out, "folder/name");
     assert_string_equal(out, ".../name");
-    failure_quote_path(out, sizeof out, "folder/n\xff" "me");
+    failure_quote_path(out, sizeof out,
+                       "folder/n\xff"
+                       "me");
     assert_string_equal(out, ".../n...");
 }
 
-static void provoke_bug(void)
-{
-    stop_on_bug("here", "%d is %s", 3, "odd");
-}
+static void provoke_bug(void) { stop_on_bug("here", "%d is %s", 3, "odd"); }
 
 static void test_bug_stops(void **state)
 {

@@ -57,8 +57,19 @@ static void operations_are_those_of_integers_modulo_p(void **unused)
 {
     (void)unused;
     const uint64_t p = FIELD_PRIME;
-    const uint64_t edges[] = {0, 1, 2, 3, 61, p - 1, p - 2, p / 2, p / 2 + 1, UINT64_C(1) << 60,
-                              (UINT64_C(1) << 60) - 1, (UINT64_C(1) << 31) - 1, UINT64_C(1) << 31,
+    const uint64_t edges[] = {0,
+                              1,
+                              2,
+                              3,
+                              61,
+                              p - 1,
+                              p - 2,
+                              p / 2,
+                              p / 2 + 1,
+                              UINT64_C(1) << 60,
+                              (UINT64_C(1) << 60) - 1,
+                              (UINT64_C(1) << 31) - 1,
+                              UINT64_C(1) << 31,
                               UINT64_C(1) << 32};
     const size_t count = sizeof edges / sizeof *edges;
     System *in = field_system(1);
@@ -149,7 +160,7 @@ static void set_knows_integers_signs_and_the_ends_of_the_range(void **unused)
     assert_true(at(image(in, 0x1p61), 0, 0) == 1);
     assert_true(at(image(in, 0x1p60), 0, 0) == UINT64_C(1) << 60);
     Matrix x = image(in, 1), y = image(in, 1);
-    for (int e = 0; e <= 1074; e++) {       /* from 1 down to the least subnormal, up to 2^1023 */
+    for (int e = 0; e <= 1074; e++) { /* from 1 down to the least subnormal, up to 2^1023 */
         if (e <= 1023)
             must_agree("2^e", e, x, image(in, ldexp(1, e)));
         must_agree("2^-e", e, y, image(in, ldexp(1, -e)));
@@ -274,7 +285,7 @@ static void functions_are_fixed_by_the_key(void **unused)
         must_agree("one key, one function", 0, x, y);
         for (size_t k = 0; k < 100; k++) {
             assert_true(at(x, 0, k) < FIELD_PRIME);
-            assert_true(at(x, 0, k) != at(z, 0, k));        /* by chance: 100 / P */
+            assert_true(at(x, 0, k) != at(z, 0, k)); /* by chance: 100 / P */
             assert_true(at(x, 0, k) != at(map(functions[1 - f], A), 0, k));
         }
     }
@@ -282,8 +293,7 @@ static void functions_are_fixed_by_the_key(void **unused)
     must_agree("exp(0) = 1", 0, map(EXP, matrix(in, 1, 1)), element(in, 1));
     Matrix gate = map(SIGMOID, A), silu = map(SILU, A);
     for (size_t k = 0; k < 100; k++)
-        assert_true(at(silu, 0, k) ==
-                    (uint64_t)((Wide)at(A, 0, k) * at(gate, 0, k) % FIELD_PRIME));
+        assert_true(at(silu, 0, k) == (uint64_t)((Wide)at(A, 0, k) * at(gate, 0, k) % FIELD_PRIME));
     Matrix ones = matrix(in, 1, 100);
     for (size_t k = 0; k < 100; k++)
         *(uint64_t *)entry(ones, 0, k) = 1;

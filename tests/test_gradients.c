@@ -47,9 +47,8 @@ static void must_agree(const Solved *p, const char *what, size_t component, cons
     if (component == ALL)
         print_error("%s, in a random direction: %s\n", what, text);
     else
-        print_error("%s, %s, entry %zu: %s\n", what,
-                    gradient_names[component / (p->s.L * p->s.d)], component % (p->s.L * p->s.d),
-                    text);
+        print_error("%s, %s, entry %zu: %s\n", what, gradient_names[component / (p->s.L * p->s.d)],
+                    component % (p->s.L * p->s.d), text);
     fail();
 }
 
@@ -112,7 +111,7 @@ static void must_be_the_difference(Solved *p, const double *v, size_t which)
 
     gradient_along(expected, p, v, &absolute, &error);
     double bound = millionth * (M * pow(step, 4) / 18 + 1.5 * E / step + ldexp(error, -BITS));
-    if (unit == 0)          /* nothing depends on this input: not even rounding differs */
+    if (unit == 0) /* nothing depends on this input: not even rounding differs */
         bound = 0;
     must_agree(p, "difference", which, difference, expected, bound, unit);
     if (bound > 1e-50 * unit) {
@@ -295,7 +294,7 @@ static void dense_and_blockwise_gradients_agree_to_the_last_bits(void **state)
 typedef struct Probe {
     Solved *p;
     System *in;
-    double *at, x, nearest;         /* the component, its own value, the shortest step taken */
+    double *at, x, nearest; /* the component, its own value, the shortest step taken */
 } Probe;
 
 static double f_in_double(double x, void *probe)

@@ -73,8 +73,8 @@ static Verdict gather(const Case *c, Answer a)
 
 static void judge(Case *c, Verdict v[ANSWERS])
 {
-    score_problem(&c->random.problem, &c->arithmetic, c->oracle,
-                  (const double *const *)c->answered, c->scores);
+    score_problem(&c->random.problem, &c->arithmetic, c->oracle, (const double *const *)c->answered,
+                  c->scores);
     for (Answer a = 0; a < c->answers; a++)
         v[a] = gather(c, a);
 }
@@ -82,10 +82,10 @@ static void judge(Case *c, Verdict v[ANSWERS])
 static void show(const Case *c, Answer a, const Verdict *v)
 {
     print_error("%s: %s is %s: z %g (suspect above %g, wrong above %g), err/bound %g, element %zu "
-                "answered %.17g truth %.17g\n", c->what, answer_name(a),
-                judgement_name(v->judgement), v->worst_score.z, v->thresholds.suspect,
-                v->thresholds.wrong, v->most_of_bound, v->worst, c->answered[a][v->worst],
-                c->oracle->truth[a].value[v->worst]);
+                "answered %.17g truth %.17g\n",
+                c->what, answer_name(a), judgement_name(v->judgement), v->worst_score.z,
+                v->thresholds.suspect, v->thresholds.wrong, v->most_of_bound, v->worst,
+                c->answered[a][v->worst], c->oracle->truth[a].value[v->worst]);
 }
 
 /* ---- right kernels -------------------------------------------------------------------------- */
@@ -96,8 +96,7 @@ static void right_kernel_is_right_in_every_family_and_window(void **state)
     static const size_t windows[] = {NO_WINDOW, 0, 1, 7, 16, 17, 33, 40};
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (Family family = 0; family < FAMILIES; family++) {
-            Case c = case_begin(family, 40, 8, windows[w], "float32", 100 * w + family,
-                                false);
+            Case c = case_begin(family, 40, 8, windows[w], "float32", 100 * w + family, false);
             Verdict v[ANSWERS];
             kernel(&c.random.problem, NO_FAULT, c.answered[ANSWER_O], c.answered[ANSWER_LSE],
                    c.answered[ANSWER_U]);
@@ -145,8 +144,8 @@ static void seeded_right_runs(const char *arithmetic, size_t runs)
     size_t counts[3] = {0}, verdicts = 0;
     double most = 0;
     for (size_t r = 0; r < runs; r++) {
-        Case c = case_begin(r % FAMILIES, lengths[r % 6], dims[r % 3],
-                            r % 5 ? NO_WINDOW : r % 11, arithmetic, 1000 + r, r % 2);
+        Case c = case_begin(r % FAMILIES, lengths[r % 6], dims[r % 3], r % 5 ? NO_WINDOW : r % 11,
+                            arithmetic, 1000 + r, r % 2);
         Verdict v[ANSWERS];
         play(&c, r % 2 == 0);
         judge(&c, v);
@@ -252,11 +251,20 @@ static void an_element_moved_by_20_sigma_is_noticed_everywhere(void **state)
 /* ---- answers that are none ------------------------------------------------------------------ */
 
 typedef double Substitute(const Case *, Answer, size_t);
-static double not_a_number(const Case *c, Answer a, size_t k) { return (void)c, (void)a, (void)k, NAN; }
-static double infinite(const Case *c, Answer a, size_t k) { return (void)c, (void)a, (void)k, INFINITY; }
+static double not_a_number(const Case *c, Answer a, size_t k)
+{
+    return (void)c, (void)a, (void)k, NAN;
+}
+static double infinite(const Case *c, Answer a, size_t k)
+{
+    return (void)c, (void)a, (void)k, INFINITY;
+}
 static double zero(const Case *c, Answer a, size_t k) { return (void)c, (void)a, (void)k, 0; }
 static double constant(const Case *c, Answer a, size_t k) { return (void)c, (void)a, (void)k, 0.5; }
-static double sign_changed(const Case *c, Answer a, size_t k) { return -c->oracle->truth[a].value[k]; }
+static double sign_changed(const Case *c, Answer a, size_t k)
+{
+    return -c->oracle->truth[a].value[k];
+}
 
 static void answers_that_are_none_are_wrong(void **state)
 {

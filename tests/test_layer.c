@@ -51,8 +51,11 @@ typedef struct Shape {
 static Trial trial_for(System *in, const Shape *s)
 {
     Trial t = {.L = s->L, .batch = s->batch, .d = s->d, .dm = s->dm};
-    t.layer = (Layer){.W = weights_for(in, s->dm, s->heads, s->d), .heads = s->heads,
-                      .scale = matrix(in, 1, 1), .window = s->window, .variant = s->variant};
+    t.layer = (Layer){.W = weights_for(in, s->dm, s->heads, s->d),
+                      .heads = s->heads,
+                      .scale = matrix(in, 1, 1),
+                      .window = s->window,
+                      .variant = s->variant};
     in->op->inverse_root(in, t.layer.scale.entries, s->d);
     t.X = matrix(in, s->batch * s->L, s->dm);
     t.dY = matrix(in, s->batch * s->L, s->dm);
@@ -95,9 +98,9 @@ static void must_equal(const char *what, const Shape *s, Matrix A, Matrix B)
         for (size_t j = 0; j < A.cols; j++)
             if (*element(A, i, j) != *element(B, i, j)) {
                 print_error("%s differs at (%zu, %zu), seed %llu, L %zu batch %zu n %zu d %zu "
-                            "dm %zu W %zd variant %d\n", what, i, j, (unsigned long long)s->seed,
-                            s->L, s->batch, s->heads, s->d, s->dm, (ptrdiff_t)s->window,
-                            s->variant);
+                            "dm %zu W %zd variant %d\n",
+                            what, i, j, (unsigned long long)s->seed, s->L, s->batch, s->heads, s->d,
+                            s->dm, (ptrdiff_t)s->window, s->variant);
                 fail();
             }
 }
@@ -141,7 +144,14 @@ static void one_head_with_identities_is_the_head(void **state)
             list_inputs(&t, inputs);
             for (size_t k = 1; k < TENSORS; k++)
                 select_columns(inputs[k], 0);
-            Head h = {t.X, t.X, t.X, t.X, t.X, t.X, .scale = t.layer.scale, .window = s.window,
+            Head h = {t.X,
+                      t.X,
+                      t.X,
+                      t.X,
+                      t.X,
+                      t.X,
+                      .scale = t.layer.scale,
+                      .window = s.window,
                       .variant = s.variant};
             Answers a = answers_for(&h);
             sequential(&h, &a);
@@ -167,9 +177,9 @@ static void one_head_with_six_inputs_is_the_head(void **state)
         for (size_t k = 1; k <= 6; k++)
             select_columns(inputs[k], (k - 1) * D);
         select_columns(t.layer.W.WO, 0);
-        Head h = {columns(t.X, 0, D), columns(t.X, D, D), columns(t.X, 2 * D, D),
+        Head h = {columns(t.X, 0, D),     columns(t.X, D, D),     columns(t.X, 2 * D, D),
                   columns(t.X, 3 * D, D), columns(t.X, 4 * D, D), columns(t.X, 5 * D, D),
-                  .scale = t.layer.scale, .window = s.window, .variant = s.variant};
+                  .scale = t.layer.scale, .window = s.window,     .variant = s.variant};
         Answers a = answers_for(&h);
         sequential(&h, &a);
         Matrix Y = output(&t, parallel);
@@ -205,8 +215,14 @@ static Matrix sum_of_heads(const Trial *t, size_t b)
         list_inputs(t, inputs);
         for (size_t k = 1; k <= 6; k++)
             projected[k] = product(X, copied(inputs[k], 0, h * t->d, t->dm, t->d), EVERYWHERE);
-        Head head = {projected[1], projected[2], projected[3], projected[4], projected[5],
-                     projected[6], .scale = t->layer.scale, .window = t->layer.window,
+        Head head = {projected[1],
+                     projected[2],
+                     projected[3],
+                     projected[4],
+                     projected[5],
+                     projected[6],
+                     .scale = t->layer.scale,
+                     .window = t->layer.window,
                      .variant = t->layer.variant};
         Answers a = answers_for(&head);
         sequential(&head, &a);
@@ -427,7 +443,7 @@ static double distance(const Trial *t, mpfr_ptr x, mpfr_srcptr gradient, double 
     f_at(up, t, x, h);
     f_at(down, t, x, -h);
     mpfr_sub(up, up, down, MPFR_RNDN);
-    mpfr_sub(sum, sum, up, MPFR_RNDN);          /* 6h R */
+    mpfr_sub(sum, sum, up, MPFR_RNDN); /* 6h R */
     mpfr_mul_ui(up, gradient, 6, MPFR_RNDN);
     mpfr_mul_d(up, up, h, MPFR_RNDN);
     mpfr_sub(sum, sum, up, MPFR_RNDN);
@@ -446,7 +462,7 @@ static double largest_of(Matrix A)
 }
 
 typedef struct Record {
-    double digits, error;       /* fewest that any bound leaves; largest error, of its bound */
+    double digits, error; /* fewest that any bound leaves; largest error, of its bound */
 } Record;
 
 static void check_tensor(const Trial *t, const Shape *s, size_t k, Matrix x, Matrix gradient,
@@ -461,9 +477,9 @@ static void check_tensor(const Trial *t, const Shape *s, size_t k, Matrix x, Mat
             if (absent ? off != 0 || largest != 0
                        : !(off <= allowed && allowed <= 1e-50 * largest)) {
                 print_error("d%s at (%zu, %zu), seed %llu, batch %zu W %zd variant %d: off by %g, "
-                            "bound %g, largest component %g\n", tensor_names[k], i, j,
-                            (unsigned long long)s->seed, s->batch, (ptrdiff_t)s->window,
-                            s->variant, off, allowed, largest);
+                            "bound %g, largest component %g\n",
+                            tensor_names[k], i, j, (unsigned long long)s->seed, s->batch,
+                            (ptrdiff_t)s->window, s->variant, off, allowed, largest);
                 fail();
             }
             if (absent)
@@ -476,7 +492,7 @@ static void check_tensor(const Trial *t, const Shape *s, size_t k, Matrix x, Mat
 static void gradients_are_central_differences(void **state)
 {
     (void)state;
-    static const Format format = {"", 53, -1000, 1023};     /* of rounding_bounds.c */
+    static const Format format = {"", 53, -1000, 1023}; /* of rounding_bounds.c */
     Arithmetic arithmetic_53 = {.accumulate = &format};
     for (size_t k = 0; k < STAGES; k++)
         arithmetic_53.site[k] = &format;

@@ -55,8 +55,8 @@ static void there_must_be_a_command(void **state)
     run_right("--version");
     unsigned version[3];
     char end;
-    assert_int_equal(sscanf(last.out, "castle %u.%u.%u%c", &version[0], &version[1], &version[2],
-                            &end), 4);
+    assert_int_equal(
+        sscanf(last.out, "castle %u.%u.%u%c", &version[0], &version[1], &version[2], &end), 4);
     assert_int_equal(end, '\n');
 }
 
@@ -124,7 +124,11 @@ static void output_to_a_full_device_is_an_error(void **state)
         {"check", L2D1},
         {"check", "--json", L2D1},
         {"verify", "-L2", "-d1", "-p24"},
-        {"--help"}, {"--version"}, {"check", "--help"}, {"oracle", "--help"}, {"verify", "--usage"},
+        {"--help"},
+        {"--version"},
+        {"check", "--help"},
+        {"oracle", "--help"},
+        {"verify", "--usage"},
     };
     (void)state;
     if (access("/dev/full", W_OK) != 0)

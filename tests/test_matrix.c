@@ -20,10 +20,7 @@ __extension__ typedef unsigned __int128 Wide;
 static uint64_t plus(uint64_t a, uint64_t b) { return (a + b) % FIELD_PRIME; }
 static uint64_t minus(uint64_t a, uint64_t b) { return (a + (FIELD_PRIME - b)) % FIELD_PRIME; }
 
-static uint64_t times(uint64_t a, uint64_t b)
-{
-    return (uint64_t)((Wide)a * b % FIELD_PRIME);
-}
+static uint64_t times(uint64_t a, uint64_t b) { return (uint64_t)((Wide)a * b % FIELD_PRIME); }
 
 /* ---- bands ---------------------------------------------------------------------------------- */
 
@@ -378,7 +375,7 @@ static void an_empty_row_may_be_divided_by_its_sum(void **unused)
     System *systems[] = {field_system(1), f64_system(), mpfr_system(64), ball_system(64)};
     for (size_t s = 0; s < 4; s++) {
         Matrix A = matrix(systems[s], 3, 3);
-        A.band = lookahead(NO_WINDOW);      /* row 2 is empty */
+        A.band = lookahead(NO_WINDOW); /* row 2 is empty */
         A = ones_like(A);
         Matrix B = row_divide(A, row_sum(A));
         if (s > 0) {

@@ -59,7 +59,7 @@ static void nan_in_an_absent_entry_takes_no_part(void **unused)
                 }
                 double got = number_at(C, x, y);
                 bool right = isnan(count) ? isnan(got) : fabs(got - count) <= 6 * ldexp(6, -24);
-                if (!right)     /* noisy: rule N2, at most sqrt(n) u n, n <= 6 */
+                if (!right) /* noisy: rule N2, at most sqrt(n) u n, n <= 6 */
                     entries_differ((Case){in->op->name, seed, n, m, cols}, x, y, got, count, 0);
             }
         scope_close(in, scope);
@@ -125,7 +125,7 @@ static void weights_sum_to_1(void **unused)
             S.band = CAUSAL;
             Matrix weights = row_softmax(S, NULL);
             for (size_t i = 0; i < L; i++) {
-                if (!formats[s]) {      /* balls: the enclosure of the sum holds 1 */
+                if (!formats[s]) { /* balls: the enclosure of the sum holds 1 */
                     if (!arb_contains_si(ball_at(row_sum(weights), i, 0), 1))
                         entries_differ((Case){"ball", seed, n, L, L}, i, 0,
                                        number_at(row_sum(weights), i, 0), 1, 0);

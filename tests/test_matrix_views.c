@@ -183,11 +183,11 @@ static void a_scope_frees_what_was_made_in_it(void **unused)
         Matrix outside = matrix_from(in, 1, 2, v);
         for (int round = 0; round < 3; round++) {
             Scope outer = scope_open(in);
-            for (int k = 0; k < 200; k++)       /* more than the first table of matrices holds */
+            for (int k = 0; k < 200; k++) /* more than the first table of matrices holds */
                 (void)matrix_from(in, 1, 2, v);
             Scope inner = scope_open(in);
             Matrix sum = add(outside, outside);
-            assert_true(fabs(number_at(sum, 0, 1) - 5) <= 5 * ldexp(1, -24));   /* N1 */
+            assert_true(fabs(number_at(sum, 0, 1) - 5) <= 5 * ldexp(1, -24)); /* N1 */
             scope_close(in, inner);
             assert_int_equal(scope_open(in), inner);
             scope_close(in, outer);
@@ -196,7 +196,7 @@ static void a_scope_frees_what_was_made_in_it(void **unused)
         }
         scope_close(in, empty);
         assert_int_equal(scope_open(in), empty);
-        (void)matrix(in, 3, 3);                 /* left to system_free */
+        (void)matrix(in, 3, 3); /* left to system_free */
         (void)matrix(in, 0, 3);
         system_free(in);
     }

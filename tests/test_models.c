@@ -16,7 +16,7 @@ static size_t entries(Matrix A) { return A.rows * A.cols; }
 static void parameters_are_the_entries_of_the_weights(void **state)
 {
     (void)state;
-    assert_int_equal(sizeof(Weights), 7 * sizeof(Matrix));      /* none forgotten here */
+    assert_int_equal(sizeof(Weights), 7 * sizeof(Matrix)); /* none forgotten here */
     static const Model others[] = {{"", 1, 1, 1, 0, 0}, {"", 7, 3, 5, 0, 0}, {"", 9, 14, 2, 0, 0}};
     for (size_t k = 0; k < MODELS + 3; k++) {
         const Model *m = k < MODELS ? &models[k] : &others[k - MODELS];
@@ -25,8 +25,7 @@ static void parameters_are_the_entries_of_the_weights(void **state)
         Weights W = weights_for(in, dm, n, d);
         size_t lookahead_side = entries(W.WQU) + entries(W.WKU) + entries(W.WVU);
         size_t causal_side = entries(W.WQC) + entries(W.WKC) + entries(W.WVC);
-        assert_int_equal(castle_parameters(n, d, dm),
-                         lookahead_side + causal_side + entries(W.WO));
+        assert_int_equal(castle_parameters(n, d, dm), lookahead_side + causal_side + entries(W.WO));
         /* without the lookahead side it is standard attention */
         assert_int_equal(attention_parameters(n, d, dm), causal_side + entries(W.WO));
         system_free(in);

@@ -177,7 +177,7 @@ static void composed(Function f, mpfr_t y, const mpfr_t x, const Format *format)
             mpfr_mul(wide, x, y, MPFR_RNDN);
             settle(y, wide, format);
         }
-        if (f == SILU_SLOPE) {                      /* gate (1 + x (1 - gate)) */
+        if (f == SILU_SLOPE) { /* gate (1 + x (1 - gate)) */
             mpfr_t gate;
             mpfr_init2(gate, mpfr_get_prec(y));
             mpfr_set(gate, y, MPFR_RNDN);
@@ -228,8 +228,9 @@ static void functions_are_correctly_rounded_step_by_step(void **unused)
     const Format *formats[] = {&BINARY32, &BINARY16, &BFLOAT16, NULL, NULL};
     const long bits[] = {24, 11, 8, 24, 50};
     for (size_t s = 0; s < 5; s++) {
-        const double edges[] = {0, -0.0, INFINITY, -INFINITY, NAN, 88.7, 88.75, -88.7, -103.9, -104,
-                                11.09, -17.4, 89, -89, 1e-30, -1e-30, 1, -1, 0x1p-149, 65504};
+        const double edges[] = {0,     -0.0,   INFINITY, -INFINITY, NAN,      88.7, 88.75,
+                                -88.7, -103.9, -104,     11.09,     -17.4,    89,   -89,
+                                1e-30, -1e-30, 1,        -1,        0x1p-149, 65504};
         check_functions(systems[s], formats[s], bits[s], edges, sizeof edges / sizeof *edges,
                         (Case){"functions at edges", 0, (long)s, 1, 1});
         for (long n = 0; n < repetitions(40); n++) {
@@ -256,9 +257,13 @@ static void a_played_kernel_disturbs_no_other_system(void **unused)
     const double v[] = {0x1p300, 0x1p-300, 1 + 0x1p-50}, one = 1;
     for (size_t s = 0; s < 7; s++) {
         System *played = played_system(&narrow);
-        System *in = s == 0 ? f64_system() : s == 1 ? mpfr_system(53) : s == 2 ? ball_system(60)
-                   : s == 3 ? noisy_system(&plain, 1, 0) : s == 4 ? bounded_system(&plain)
-                   : s == 5 ? played_system(&plain) : f32_system();
+        System *in = s == 0   ? f64_system()
+                     : s == 1 ? mpfr_system(53)
+                     : s == 2 ? ball_system(60)
+                     : s == 3 ? noisy_system(&plain, 1, 0)
+                     : s == 4 ? bounded_system(&plain)
+                     : s == 5 ? played_system(&plain)
+                              : f32_system();
         Matrix A = matrix_from(in, 1, 3, v), N = matrix_from(played, 1, 1, &one);
         (void)map(SILU, N);
         (void)row_softmax(N, NULL);
@@ -270,7 +275,7 @@ static void a_played_kernel_disturbs_no_other_system(void **unused)
         Matrix B = map(LOG, columns(A, 2, 1));
         (void)stage(STAGE_P, hadamard(N, N));
         assert_int_equal(mpfr_get_emax(), mpfr_get_emax_max());
-        if (s < 6)      /* log(1 + x) = x - x^2/2 + ..: x to its last place but one */
+        if (s < 6) /* log(1 + x) = x - x^2/2 + ..: x to its last place but one */
             assert_true(fabs(number_at(B, 0, 0) - 0x1p-50) <= 0x1p-99);
         (void)map(SILU, N);
         assert_int_equal(mpfr_get_emax(), mpfr_get_emax_max());

@@ -33,9 +33,10 @@ enum { RUN = 512 };
 /* Random bits (every exponent alike), or numbers near 1, near underflow, near overflow, edges. */
 static float random_float(gsl_rng *r, size_t manner)
 {
-    const float edges[] = {0, -0.0f, 1, -1, FLT_MAX, -FLT_MAX, FLT_MIN, -FLT_MIN, 0x1p-149f,
-                           -0x1p-149f, 0x1.fffffcp-127f, 0x1p-75f, 0x1p64f, 1 + FLT_EPSILON, 3,
-                           INFINITY, -INFINITY, NAN};
+    const float edges[] = {
+        0,       -0.0f,           1,         -1,         FLT_MAX,          -FLT_MAX,
+        FLT_MIN, -FLT_MIN,        0x1p-149f, -0x1p-149f, 0x1.fffffcp-127f, 0x1p-75f,
+        0x1p64f, 1 + FLT_EPSILON, 3,         INFINITY,   -INFINITY,        NAN};
     switch (manner) {
     case 0:
         return float_from_bits((uint32_t)gsl_rng_get(r));
@@ -44,19 +45,35 @@ static float random_float(gsl_rng *r, size_t manner)
     case 2:
         return (float)random_double(r, -150, -120);
     case 3:
-        return (float)random_double(r, -76, -60);       /* products underflow */
+        return (float)random_double(r, -76, -60); /* products underflow */
     case 4:
-        return (float)random_double(r, 60, 66);         /* products overflow */
+        return (float)random_double(r, 60, 66); /* products overflow */
     default:
         return edges[random_up_to(r, sizeof edges / sizeof *edges - 1)];
     }
 }
 
 /* Wide enough that a compiler cannot keep more than float between operations (none does: SSE). */
-static float plus(float a, float b) { volatile float c = a + b; return c; }
-static float minus(float a, float b) { volatile float c = a - b; return c; }
-static float times(float a, float b) { volatile float c = a * b; return c; }
-static float over(float a, float b) { volatile float c = a / b; return c; }
+static float plus(float a, float b)
+{
+    volatile float c = a + b;
+    return c;
+}
+static float minus(float a, float b)
+{
+    volatile float c = a - b;
+    return c;
+}
+static float times(float a, float b)
+{
+    volatile float c = a * b;
+    return c;
+}
+static float over(float a, float b)
+{
+    volatile float c = a / b;
+    return c;
+}
 
 typedef struct Floats {
     double a[RUN], b[RUN];
@@ -117,11 +134,11 @@ static void played_float32_has_the_hardware_s_edges(void **unused)
     System *in = played_system(&a);
     float edges[60];
     size_t count = 0;
-    const uint32_t magnitudes[] = {0, 1, 2, 3, 0x3fffff, 0x400000, 0x7fffff, 0x800000, 0x800001,
-                                   0x00ffffff, 0x1f800000, 0x20000000, 0x33800000, 0x33800001,
-                                   0x3f7fffff, 0x3f800000, 0x3f800001, 0x40400000, 0x4b7fffff,
-                                   0x5f000000, 0x7effffff, 0x7f000000, 0x7f7fffff, 0x7f800000,
-                                   0x7fc00000};
+    const uint32_t magnitudes[] = {0,          1,          2,          3,          0x3fffff,
+                                   0x400000,   0x7fffff,   0x800000,   0x800001,   0x00ffffff,
+                                   0x1f800000, 0x20000000, 0x33800000, 0x33800001, 0x3f7fffff,
+                                   0x3f800000, 0x3f800001, 0x40400000, 0x4b7fffff, 0x5f000000,
+                                   0x7effffff, 0x7f000000, 0x7f7fffff, 0x7f800000, 0x7fc00000};
     for (size_t k = 0; k < sizeof magnitudes / sizeof *magnitudes; k++) {
         edges[count++] = float_from_bits(magnitudes[k]);
         edges[count++] = float_from_bits(magnitudes[k] | 0x80000000);
@@ -158,7 +175,7 @@ static void played_float64_is_the_hardware_double(void **unused)
             uint64_t bits = random_word(r);
             memcpy(&v[k], &bits, sizeof v[k]);
             if (n % 3 == 1)
-                v[k] = random_double(r, -540, -500);    /* products are subnormal */
+                v[k] = random_double(r, -540, -500); /* products are subnormal */
             if (n % 3 == 2)
                 v[k] = random_double(r, -1074, -1018);
         }
@@ -215,15 +232,19 @@ static void check_patterns(const char *declaration, Stage site, int mantissa, in
     System *in = played_system(&a);
     int bias = (1 << (exponent_bits - 1)) - 1;
     unsigned infinite = ((1u << exponent_bits) - 1) << mantissa;
-    for (unsigned p = 0; p < infinite; p += p + step < infinite || p == infinite - 1 ? step
-                                            : infinite - 1 - p) {
+    for (unsigned p = 0; p < infinite;
+         p += p + step < infinite || p == infinite - 1 ? step : infinite - 1 - p) {
         Scope scope = scope_open(in);
         double here = magnitude_of(p, mantissa, bias), above = magnitude_of(p + 1, mantissa, bias);
         double next = p + 1 == infinite ? INFINITY : above;
         float middle = (float)(here + (above - here) / 2);
         assert_true((double)middle == here + (above - here) / 2);
-        const double v[POINTS] = {here, (double)middle, (double)nextafterf(middle, 0),
-                                  (double)nextafterf(middle, INFINITY), -here, -(double)middle,
+        const double v[POINTS] = {here,
+                                  (double)middle,
+                                  (double)nextafterf(middle, 0),
+                                  (double)nextafterf(middle, INFINITY),
+                                  -here,
+                                  -(double)middle,
                                   -(double)nextafterf(middle, 0),
                                   -(double)nextafterf(middle, INFINITY)};
         const double kept[4] = {here, p & 1 ? next : here, here, next};

@@ -73,8 +73,8 @@ static void single_operations_are_the_machine_s(void **unused)
 static void entries_are_rounded_when_set_and_exact_when_got(void **unused)
 {
     (void)unused;
-    const double v[] = {0, -0.0, 1, 0.1, 0x1p-149, 0x1p-160, 1e300, -1e300, INFINITY, NAN,
-                        0x1p-1074};
+    const double v[] = {0,     -0.0,   1,        0.1, 0x1p-149, 0x1p-160,
+                        1e300, -1e300, INFINITY, NAN, 0x1p-1074};
     for (size_t s = 0; s < KINDS; s++) {
         System *in = kinds[s].make();
         for (size_t j = 0; j < sizeof v / sizeof *v; j++)
@@ -125,7 +125,7 @@ static void functions_are_good_to_five_roundings(void **unused)
             double v[16];
             for (size_t j = 0; j < 16; j++)
                 v[j] = rounded_like(&kinds[s], f == LOG ? fabs(random_double(r, -30, 30))
-                                               : 80 * (2 * gsl_rng_uniform(r) - 1));
+                                                        : 80 * (2 * gsl_rng_uniform(r) - 1));
             Matrix A = map(functions[f], matrix_from(in, 1, 16, v));
             Matrix B = map(functions[f], matrix_from(ball, 1, 16, v));
             for (size_t j = 0; j < 16; j++) {
@@ -284,7 +284,7 @@ static void only_entries_computed_from_nan_are_nan(void **unused)
     gsl_rng *r = random_source(seed);
     static double a[MOST * MOST], b[MOST * MOST];
     long spoilt = 0, spared = 0;
-    long cases = repetitions(60) < 20 ? 20 : repetitions(60);   /* enough to meet both */
+    long cases = repetitions(60) < 20 ? 20 : repetitions(60); /* enough to meet both */
     for (long n = 0; n < cases; n++) {
         const Kind *kind = &kinds[n % KINDS];
         System *in = kind->make();

@@ -102,9 +102,9 @@ enum { MANY = 1000, TWICE = 2 * MANY, THRICE = 3 * MANY };
 /* N1: y + xi (u |y| + tiny) after each single operation. */
 static void check_n1(const char *declaration, double amplify)
 {
-    const char *const names[] = {"N1, add", "N1, subtract", "N1, scaled", "N1, divide",
-                                 "N1, sigmoid", "N1, silu", "N1, exp", "N1, log", "N1, shift",
-                                 "N1, hadamard", "N1, gate slope", "N1, silu slope"};
+    const char *const names[] = {"N1, add",     "N1, subtract", "N1, scaled",     "N1, divide",
+                                 "N1, sigmoid", "N1, silu",     "N1, exp",        "N1, log",
+                                 "N1, shift",   "N1, hadamard", "N1, gate slope", "N1, silu slope"};
     enum { RESULTS = 12 };
     gsl_rng *r = random_source(5);
     Arithmetic a = arithmetic(declaration);
@@ -160,7 +160,7 @@ static void rule_n1_one_operation_errs_by_u_times_itself(void **unused)
     (void)unused;
     check_n1("float32", 1);
     check_n1("float32,accumulate=bfloat16", 1);
-    check_n1("float32,accumulate=float16", 1);      /* tiny = 2^-14 is seen */
+    check_n1("float32,accumulate=float16", 1); /* tiny = 2^-14 is seen */
     check_n1("float64", 1024);
 }
 
@@ -202,8 +202,9 @@ static void check_n2(const char *declaration, double amplify, ProductKind kind)
             turned[k % inner * m + k / inner] = x[k];
         Matrix T = matrix_from(in, inner, m, turned);
         T.band = (Band){-band[0].hi, -band[0].lo};
-        Matrix c = row_sum(A), C = nt ? product_nt(A, B, band[2])
-                                 : tn ? product_tn(T, B, band[2]) : product(A, B, band[2]);
+        Matrix c = row_sum(A), C = nt   ? product_nt(A, B, band[2])
+                                   : tn ? product_tn(T, B, band[2])
+                                        : product(A, B, band[2]);
         for (size_t i = 0; i < m; i++) {
             double all = 0, all_size = 0, all_n = 0;
             for (size_t k = 0; k < inner; k++) {
@@ -253,7 +254,7 @@ static void rule_n2_a_sum_errs_by_sqrt_n_u_times_its_absolute_values(void **unus
     check_n2("float32", 1, PRODUCT_TN);
     check_n2("float32,accumulate=tf32", 3, PRODUCT_NN);
     check_n2("float32,accumulate=bfloat16", 0.5, PRODUCT_NT);
-    check_n2("float32,accumulate=float16", 1, PRODUCT_TN);      /* tiny = 2^-14 is seen */
+    check_n2("float32,accumulate=float16", 1, PRODUCT_TN); /* tiny = 2^-14 is seen */
 }
 
 /* The dot of the Operations table, which products of this system do not take, is the same sum. */
@@ -319,7 +320,7 @@ static void check_n3(const char *declaration, Stage site, double amplify)
     }
     check_draws("N3, relative", &large, 1.0 / 3);
     check_draws("N3, underflow", &small, 1.0 / 3);
-    check_draws("N3, both", &both, 1.0 / 6);        /* (1/3 + 1/3) / 4 */
+    check_draws("N3, both", &both, 1.0 / 6); /* (1/3 + 1/3) / 4 */
     system_free(in);
     gsl_rng_free(r);
 }
@@ -348,14 +349,14 @@ static void an_input_that_the_format_holds_is_not_perturbed(void **unused)
         for (long n = 0; n < repetitions(20); n++) {
             Scope scope = scope_open(in);
             double v[200];
-            int lowest = f->emin - f->precision + 1;        /* subnormals, too */
+            int lowest = f->emin - f->precision + 1; /* subnormals, too */
             random_fill(r, v, 100, lowest, f->emax - 1, f);
-            for (size_t k = 0; k < 100; k++)                /* half a unit between two numbers */
+            for (size_t k = 0; k < 100; k++) /* half a unit between two numbers */
                 v[100 + k] = ldexp(ldexp(1, f->precision) + 2 * (double)k + 1, -20);
             Matrix A = stage(STAGE_INPUT, matrix_from(in, 2, 100, v));
             for (size_t k = 0; k < 100; k++) {
                 assert_same((Case){presets[p], seed, n, 2, 100}, 0, k, number_at(A, 0, k), v[k]);
-                if (p > 0)      /* by chance, once in 2^50 */
+                if (p > 0) /* by chance, once in 2^50 */
                     assert_true(number_at(A, 1, k) != v[100 + k]);
             }
             scope_close(in, scope);
@@ -393,9 +394,9 @@ static void what_underflows_errs_by_the_smallest_normal_number(void **unused)
         Scope scope = scope_open(in);
         Matrix both = hadamard(A, A), dot = product_nt(A, A, EVERYWHERE);
         double part = number_at(both, 0, 0) / tiny;
-        check_within("N1, tiny", part, 0x1p-70);            /* 2^-200 (1 + u) against 2^-125 */
+        check_within("N1, tiny", part, 0x1p-70); /* 2^-200 (1 + u) against 2^-125 */
         draw(&one, part);
-        part = number_at(dot, 0, 0) / (sqrt(4) * tiny);     /* four pairs, a zero among them */
+        part = number_at(dot, 0, 0) / (sqrt(4) * tiny); /* four pairs, a zero among them */
         check_within("N2, tiny", part, 0x1p-70);
         draw(&many, part);
         assert_true(number_at(both, 0, 2) == 0);
@@ -414,8 +415,9 @@ static void an_exact_zero_stays_zero(void **unused)
     System *in = noisy_system(&a, 13, 1);
     const double v[] = {0.3, -0.7, 1.9};
     Matrix A = matrix_from(in, 1, 3, v), Z = matrix(in, 1, 3), c = columns(A, 0, 1);
-    Matrix zeros[] = {subtract(A, A), add(Z, Z), hadamard(Z, A), scaled(c, Z), row_divide(Z, c),
-                      map(SILU, Z), map(GATE_SLOPE, Z), product_tn(Z, A, EVERYWHERE)};
+    Matrix zeros[] = {
+        subtract(A, A),   add(Z, Z),    hadamard(Z, A),     scaled(c, Z),
+        row_divide(Z, c), map(SILU, Z), map(GATE_SLOPE, Z), product_tn(Z, A, EVERYWHERE)};
     for (size_t k = 0; k < sizeof zeros / sizeof *zeros; k++)
         for (size_t j = 0; j < 3; j++)
             assert_true(number_at(zeros[k], 0, j) == 0);

@@ -78,7 +78,7 @@ static double ulps_off(double got, double x, int (*f)(mpfr_ptr, mpfr_srcptr, mpf
     mpfr_init2(z, 200);
     mpfr_set_d(y, x, MPFR_RNDN);
     f(z, y, MPFR_RNDN);
-    long e = mpfr_get_exp(z) - 53;              /* the weight of a double's last bit */
+    long e = mpfr_get_exp(z) - 53; /* the weight of a double's last bit */
     mpfr_sub_d(z, z, got, MPFR_RNDN);
     mpfr_mul_2si(z, z, -(e < -1074 ? -1074 : e), MPFR_RNDN);
     double ulps = fabs(mpfr_get_d(z, MPFR_RNDA));
@@ -112,11 +112,11 @@ static void plain_exp_is_good_to_two_ulps(void **unused)
         case 1:
             x = random_double(r, -60, 5);
             break;
-        case 2:     /* around a half multiple of log 2, where k jumps */
+        case 2: /* around a half multiple of log 2, where k jumps */
             x = ((double)random_up_to(r, 2000) - 1000.5) * 0.69314718055994531 / 2 *
                 (1 + ldexp(gsl_rng_uniform(r) - 0.5, -40));
             break;
-        default:    /* subnormal results */
+        default: /* subnormal results */
             x = -708 - 37.2 * gsl_rng_uniform(r);
         }
         double ulps = ulps_off(through_map(in, EXP, x), x, mpfr_exp);
@@ -128,7 +128,7 @@ static void plain_exp_is_good_to_two_ulps(void **unused)
     }
     print_message("plain_exp: at most %.2f ulps off\n", worst);
     assert_true(through_map(in, EXP, 0) == 1 && through_map(in, EXP, -0.0) == 1);
-    const double lost[] = {NAN, INFINITY, 1e300, 709.79};   /* infinity with noise may be NaN */
+    const double lost[] = {NAN, INFINITY, 1e300, 709.79}; /* infinity with noise may be NaN */
     for (size_t k = 0; k < 4; k++)
         assert_true(!isfinite(through_map(in, EXP, lost[k])));
     assert_true(through_map(in, EXP, -INFINITY) == 0 && through_map(in, EXP, -1e300) == 0);

@@ -302,20 +302,11 @@ static void test_what_is_not_representable(void **state)
     }
 }
 
-static void encode_too_fine(void)
-{
-    (void)encode_bits(TYPE_BF16, -257);
-}
+static void encode_too_fine(void) { (void)encode_bits(TYPE_BF16, -257); }
 
-static void encode_too_large(void)
-{
-    (void)encode_bits(TYPE_F16, 65536);
-}
+static void encode_too_large(void) { (void)encode_bits(TYPE_F16, 65536); }
 
-static void name_of_no_type(void)
-{
-    (void)number_type_name((NumberType)NUMBER_TYPES);
-}
+static void name_of_no_type(void) { (void)number_type_name((NumberType)NUMBER_TYPES); }
 
 static void test_misuse_stops(void **state)
 {

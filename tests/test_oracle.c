@@ -61,8 +61,8 @@ static void an_exact_tie_is_recorded_with_both_neighbours(void **state)
 {
     (void)state;
     const double zero[] = {0, 0, 0}, value[] = {3, 0, 0x1.8p-52};
-    Problem p = {.length = 3, .dim = 1, .window = NO_WINDOW,
-                 .input = {zero, zero, zero, zero, zero, value}};
+    Problem p = {
+        .length = 3, .dim = 1, .window = NO_WINDOW, .input = {zero, zero, zero, zero, zero, value}};
     Oracle *o = oracle(&p, false, true);
     const Truth *t = &o->truth[ANSWER_O];
     assert_int_equal(o->ties, 1);
@@ -79,8 +79,8 @@ static void a_tie_that_is_an_exact_point_goes_to_even(void **state)
 {
     (void)state;
     const double zero[] = {0, 0}, value[] = {1, 1 + 0x1p-52};
-    Problem p = {.length = 2, .dim = 1, .window = NO_WINDOW,
-                 .input = {zero, zero, zero, zero, zero, value}};
+    Problem p = {
+        .length = 2, .dim = 1, .window = NO_WINDOW, .input = {zero, zero, zero, zero, zero, value}};
     Oracle *o = oracle(&p, true, true);
     assert_int_equal(o->ties, 0);
     assert_true(o->truth[ANSWER_O].value[1] == 1 && o->truth[ANSWER_O].tail[1] == 0x1p-53);
@@ -92,10 +92,12 @@ static void a_cancelled_sum_is_a_certified_zero(void **state)
 {
     (void)state;
     const double zero[] = {0, 0, 0}, value[] = {0, 3, -3}, query[] = {0, 0, 0};
-    Problem p = {.length = 3, .dim = 1, .window = NO_WINDOW,
+    Problem p = {.length = 3,
+                 .dim = 1,
+                 .window = NO_WINDOW,
                  .input = {query, zero, value, zero, zero, value}};
     Oracle *o = oracle(&p, false, false);
-    assert_true(o->truth[ANSWER_U].value[0] == 0);  /* 3 sigmoid(0) - 3 sigmoid(0) */
+    assert_true(o->truth[ANSWER_U].value[0] == 0); /* 3 sigmoid(0) - 3 sigmoid(0) */
     assert_int_equal(o->truth[ANSWER_U].certificate[0], CERTIFIED);
     oracle_free(o);
 }
@@ -104,11 +106,12 @@ static void what_not_a_number_reaches_is_undefined_and_no_more(void **state)
 {
     (void)state;
     RandomProblem r = random_problem(PLAIN, 6, 2, NO_WINDOW, &BINARY32, 3);
-    r.numbers[INPUT_KC * 12 + 3 * 2] = NAN;     /* KC of token 3 */
+    r.numbers[INPUT_KC * 12 + 3 * 2] = NAN; /* KC of token 3 */
     Oracle *o = oracle(&r.problem, false, true);
     for (size_t t = 0; t < 6; t++)
         for (size_t k = 0; k < 2; k++)
-            assert_int_equal(o->truth[ANSWER_O].certificate[2 * t + k], t < 3 ? CERTIFIED : UNDEFINED);
+            assert_int_equal(o->truth[ANSWER_O].certificate[2 * t + k],
+                             t < 3 ? CERTIFIED : UNDEFINED);
     for (size_t k = 0; k < 12; k++)
         assert_int_equal(o->truth[ANSWER_U].certificate[k], CERTIFIED);
     oracle_free(o);
@@ -120,11 +123,13 @@ static void huge_scores_raise_the_precision(void **state)
 {
     (void)state;
     const double q[] = {1e20, -1e20}, v[] = {1, 2};
-    Problem p = {.length = 2, .dim = 1, .window = NO_WINDOW, .scale = 1, .input = {v, v, v, q, q, v}};
+    Problem p = {
+        .length = 2, .dim = 1, .window = NO_WINDOW, .scale = 1, .input = {v, v, v, q, q, v}};
     Oracle *o = oracle(&p, false, true);
     assert_int_equal(o->ties + o->undefined, 0);
     assert_true(o->truth[ANSWER_O].value[0] == 1);
-    assert_true(o->truth[ANSWER_O].value[1] == 2);      /* its own key's score is 1e40, the other -1e40 */
+    assert_true(o->truth[ANSWER_O].value[1] ==
+                2); /* its own key's score is 1e40, the other -1e40 */
     oracle_free(o);
 }
 
@@ -137,7 +142,7 @@ static void typed_values_are_rounded_once(void **state)
     Truth t = {.rows = 3, .cols = 1, .value = value, .tail = tail};
     for (size_t k = 0; k < 3; k++)
         assert_true(truth_in_format(&t, k, &BINARY32) == expected[k]);
-    value[0] = 0x1p-150, tail[0] = 0;           /* half the smallest subnormal: to even, 0 */
+    value[0] = 0x1p-150, tail[0] = 0; /* half the smallest subnormal: to even, 0 */
     value[1] = 0x1p-150, tail[1] = 0x1p-210;
     value[2] = 1e300, tail[2] = 0;
     assert_true(truth_in_format(&t, 0, &BINARY32) == 0);

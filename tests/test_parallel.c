@@ -98,12 +98,13 @@ static void parallel_is_sequential_for_larger_shapes(void **state)
 static void parallel_is_sequential_in_balls(void **state)
 {
     (void)state;
-    RandomProblem r = random_problem(PLAIN, repetitions(64) >= 64 ? 64 : 20, 16, NO_WINDOW, &BINARY32, 3);
+    RandomProblem r = random_problem(PLAIN, repetitions(64) >= 64 ? 64 : 20, 16, NO_WINDOW,
+                                     &BINARY32, 3);
     double before = INFINITY;
     for (long bits = 64; bits <= 256; bits *= 2) {
         BallAgreement b = agree_in_balls(FORWARD, &r.problem, bits);
         assert_int_equal(b.disjoint, 0);
-        assert_true(b.log2_radius < before);    /* radii go to 0 */
+        assert_true(b.log2_radius < before); /* radii go to 0 */
         before = b.log2_radius;
     }
     random_problem_free(&r);
@@ -197,7 +198,8 @@ static void future_token_changes_nothing(void **state)
     for (size_t k = 0; k < L; k++) {
         Head h = field_head(L, D, k % 2 ? NO_WINDOW : 3, k), changed = h;
         Head other = field_head(L, D, NO_WINDOW, 99);
-        Matrix *to[] = {&changed.QU, &changed.KU, &changed.VU, &changed.QC, &changed.KC, &changed.VC};
+        Matrix *to[] = {&changed.QU, &changed.KU, &changed.VU,
+                        &changed.QC, &changed.KC, &changed.VC};
         const Matrix from[] = {other.QU, other.KU, other.VU, other.QC, other.KC, other.VC};
         for (size_t m = 0; m < INPUTS; m++) {
             Matrix copy = matrix(field, L, D);
@@ -219,7 +221,7 @@ static void not_a_number_reaches_no_earlier_row(void **state)
 {
     (void)state;
     static const double strange[] = {NAN, INFINITY, -INFINITY};
-    enum { L = 70, D = 4 };         /* past one BLAS tile */
+    enum { L = 70, D = 4 }; /* past one BLAS tile */
     System *(*const make[])(void) = {f64_system, f32_system};
     for (size_t m = 0; m < 3; m++)
         for (Input which = 0; which < INPUTS; which++)
@@ -282,11 +284,13 @@ static void lookahead_scores_are_linear_in_VU_and_in_QC(void **state)
     Head h = field_head(8, 3, 4, 12), other = h, sum = h;
     other.VU = field_head(8, 3, 4, 14).VU;
     sum.VU = add(h.VU, scaled(c, other.VU));
-    must_equal("SU of VU", answers_of(&sum).SU, add(answers_of(&h).SU, scaled(c, answers_of(&other).SU)));
+    must_equal("SU of VU", answers_of(&sum).SU,
+               add(answers_of(&h).SU, scaled(c, answers_of(&other).SU)));
     other = sum = h;
     other.QC = field_head(8, 3, 4, 15).QC;
     sum.QC = add(h.QC, scaled(c, other.QC));
-    must_equal("SU of QC", answers_of(&sum).SU, add(answers_of(&h).SU, scaled(c, answers_of(&other).SU)));
+    must_equal("SU of QC", answers_of(&sum).SU,
+               add(answers_of(&h).SU, scaled(c, answers_of(&other).SU)));
 }
 
 /* Adding c to every KC row shifts each row's scores by scale QC_t . c: O stays, lse moves by it. */
@@ -328,7 +332,7 @@ static void lookahead_raises_a_logit_by_at_most_0_2784645(void **state)
     Matrix y = map(SILU, matrix_from(in, 1, N, x));
     arb_t most, least;
     arb_init(most), arb_init(least);
-    arb_set_d(most, -0.2784645428);     /* the minimum is -0.27846454276107379... */
+    arb_set_d(most, -0.2784645428); /* the minimum is -0.27846454276107379... */
     arb_set_d(least, -0.2784);
     int reached = 0;
     for (size_t k = 0; k < N; k++) {

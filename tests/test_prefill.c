@@ -45,8 +45,8 @@ enum { VARIANTS = WITHOUT_SILU + 1 };
 
 static void complain(const char *what, const Shape *s, const Plan *p, size_t i, size_t j)
 {
-    print_error("%s differs at (%zu, %zu), seed %llu, L %zu d %zu W %zd variant %d, parts", what,
-                i, j, (unsigned long long)s->seed, s->L, s->d, (ptrdiff_t)s->window, s->variant);
+    print_error("%s differs at (%zu, %zu), seed %llu, L %zu d %zu W %zd variant %d, parts", what, i,
+                j, (unsigned long long)s->seed, s->L, s->d, (ptrdiff_t)s->window, s->variant);
     for (size_t k = 0; k < p->parts; k++)
         print_error(p->part[k].block == STEP ? " step" : " %zu/B%zu", p->part[k].count,
                     p->part[k].block);
@@ -267,7 +267,7 @@ static double worst(const char *what, const Shape *s, const Plan *p, Matrix got,
         for (size_t j = 0; j < got.cols; j++) {
             arb_set_d(off, *(double *)entry(got, i, j));
             arb_sub(off, off, ball_at(truth, i, j), 200);
-            arb_get_mag(size, off);             /* an upper bound of |off| */
+            arb_get_mag(size, off); /* an upper bound of |off| */
             double error = mag_get_d(size), allowed = ((Bounded *)entry(bound, i, j))->error;
             if (!(error <= allowed) || !isfinite(allowed))
                 complain(what, s, p, i, j);
@@ -377,7 +377,7 @@ static void a_full_cache_and_empty_blocks_are_bugs(void **state)
     assert_false(aborts(0, 0, 1));
     assert_true(aborts(3, 4, 1));
     assert_true(aborts(4, 4, 0));
-    assert_true(aborts(9, 5, 1));       /* more tokens than the head has */
+    assert_true(aborts(9, 5, 1)); /* more tokens than the head has */
 }
 
 int main(void)

@@ -20,7 +20,7 @@
 
 #include "progress.h"
 
-static time_t jump;             /* seconds that the clock is ahead */
+static time_t jump; /* seconds that the clock is ahead */
 
 /* In the place of the C library's, for the code under test. */
 int clock_gettime(clockid_t __clock_id, struct timespec *__tp)
@@ -97,7 +97,7 @@ static void a_terminal_is_told_after_two_seconds(void **unused)
     ten_steps(slave, 0);
     arrived(master, text, sizeof text);
     assert_string_equal(text, "");
-    ten_steps(slave, 1);                /* steps 2 to 10 come at 2 s or later, and then the end */
+    ten_steps(slave, 1); /* steps 2 to 10 come at 2 s or later, and then the end */
     arrived(master, text, sizeof text);
     assert_null(strstr(text, "step 1 of 10"));
     assert_non_null(strstr(text, "\r\033[Krow: step 2 of 10, about 8 s left"));

@@ -45,13 +45,13 @@ static void read_documented_fields(void)
         Field f;
         if (sscanf(line, "| `%99[^`]` | %39[^|] | %39[^|]", f.path, f.type, there) != 3)
             continue;
-        f.type[strlen(f.type) - 1] = '\0';      /* a space */
+        f.type[strlen(f.type) - 1] = '\0'; /* a space */
         f.always = strncmp(there, "always", 6) == 0;
         assert_true(field_count < MOST_FIELDS);
         fields[field_count++] = f;
     }
     if (doc)
-        (void)fclose(doc);      /* only read from */
+        (void)fclose(doc); /* only read from */
     assert_true(field_count > 30);
 }
 
@@ -67,13 +67,13 @@ static bool of_type(const json_t *v, const char *type)
 {
     const char *s = json_string_value(v);
     if (strcmp(type, "number or string") == 0)
-        return json_is_number(v) || (s && (strcmp(s, "inf") == 0 || strcmp(s, "-inf") == 0 ||
-                                           strcmp(s, "nan") == 0));
-    return strcmp(type, "string") == 0 ? json_is_string(v)
-         : strcmp(type, "integer") == 0 ? json_is_integer(v)
-         : strcmp(type, "number") == 0 ? json_is_number(v)
-         : strcmp(type, "object") == 0 ? json_is_object(v)
-         : strcmp(type, "array") == 0 && json_is_array(v);
+        return json_is_number(v) ||
+               (s && (strcmp(s, "inf") == 0 || strcmp(s, "-inf") == 0 || strcmp(s, "nan") == 0));
+    return strcmp(type, "string") == 0    ? json_is_string(v)
+           : strcmp(type, "integer") == 0 ? json_is_integer(v)
+           : strcmp(type, "number") == 0  ? json_is_number(v)
+           : strcmp(type, "object") == 0  ? json_is_object(v)
+                                          : strcmp(type, "array") == 0 && json_is_array(v);
 }
 
 /* Everything below v is documented, of its type, and complete. */
@@ -93,12 +93,12 @@ static void assert_documented(json_t *v, const char *path)
     }
     if (json_is_array(v)) {
         (void)snprintf(below, sizeof below, "%s[]", path);
-        json_array_foreach(v, index, member)
-            assert_documented(member, below);
+        json_array_foreach(v, index, member) assert_documented(member, below);
     }
     if (!json_is_object(v))
         return;
-    json_object_foreach(v, key, member) {
+    json_object_foreach(v, key, member)
+    {
         (void)snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", named ? "NAME" : key);
         assert_documented(member, below);
     }
@@ -179,15 +179,13 @@ static bool alike(json_t *a, json_t *b)
     if (json_is_real(a) || json_is_real(b))
         return json_is_real(a) && json_is_real(b);
     if (json_is_array(a) && json_is_array(b) && json_array_size(a) == json_array_size(b)) {
-        json_array_foreach(a, index, member)
-            if (!alike(member, json_array_get(b, index)))
-                return false;
+        json_array_foreach(a, index,
+                           member) if (!alike(member, json_array_get(b, index))) return false;
         return true;
     }
     if (json_is_object(a) && json_is_object(b) && json_object_size(a) == json_object_size(b)) {
-        json_object_foreach(a, key, member)
-            if (!alike(member, json_object_get(b, key)))
-                return false;
+        json_object_foreach(a, key,
+                            member) if (!alike(member, json_object_get(b, key))) return false;
         return true;
     }
     return json_equal(a, b);

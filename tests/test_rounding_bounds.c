@@ -66,8 +66,8 @@ static void errors_stay_within_the_bounds_at_every_precision(void **state)
                         double size = m == 0 ? -INFINITY : log2(fabs(m)) + (double)e;
                         /* 600 bits stand for the truth: their own dust is 2^-500 at most */
                         if (size > -500 && size > log2_rounding_bound(&bounds, a, i, j)) {
-                            print_error("run %zu p %ld %s (%zu, %zu): error 2^%g, bound 2^%g\n", run,
-                                        precisions[k], answer_name(a), i, j, size,
+                            print_error("run %zu p %ld %s (%zu, %zu): error 2^%g, bound 2^%g\n",
+                                        run, precisions[k], answer_name(a), i, j, size,
                                         log2_rounding_bound(&bounds, a, i, j));
                             fail();
                         }

@@ -90,8 +90,8 @@ static const Refusal refusals[] = {
      "data_offsets begin at 16, behind their end at 8"},
     {"end behind data", "{" DTYPE "," SHAPE ",\"data_offsets\":[57,65]}",
      "data_offsets end at 65, past the end of the data, expected at most 64"},
-    {"end far behind data", "{" DTYPE "," SHAPE
-     ",\"data_offsets\":[9223372036854775799,9223372036854775807]}",
+    {"end far behind data",
+     "{" DTYPE "," SHAPE ",\"data_offsets\":[9223372036854775799,9223372036854775807]}",
      "data_offsets end at 9223372036854775807, past the end"},
     {"span too short", "{" DTYPE "," SHAPE ",\"data_offsets\":[0,7]}",
      "data_offsets span 7 bytes, expected 8"},
@@ -134,8 +134,8 @@ static void test_good_entry(void **state)
     Tensor t;
 
     (void)state;
-    assert_true(read_text(&t, name, "{" DTYPE ",\"shape\":[2,3],\"data_offsets\":[40,64]}",
-                          &failure));
+    assert_true(
+        read_text(&t, name, "{" DTYPE ",\"shape\":[2,3],\"data_offsets\":[40,64]}", &failure));
     assert_ptr_equal(t.name, name);
     assert_int_equal(t.type, TYPE_F32);
     assert_int_equal(t.dims, 2);
@@ -152,8 +152,8 @@ static void test_scalar(void **state)
     Tensor t;
 
     (void)state;
-    assert_true(read_text(&t, "s", "{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[7,9]}",
-                          &failure));
+    assert_true(
+        read_text(&t, "s", "{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[7,9]}", &failure));
     assert_int_equal(t.dims, 0);
     assert_int_equal(t.count, 1);
     assert_ptr_equal(t.bytes, data + 7);
@@ -165,8 +165,10 @@ static void test_eight_dimensions(void **state)
     Tensor t;
 
     (void)state;
-    assert_true(read_text(&t, "s", "{\"dtype\":\"F16\",\"shape\":[1,2,1,2,1,2,1,2],"
-                          "\"data_offsets\":[0,32]}", &failure));
+    assert_true(read_text(&t, "s",
+                          "{\"dtype\":\"F16\",\"shape\":[1,2,1,2,1,2,1,2],"
+                          "\"data_offsets\":[0,32]}",
+                          &failure));
     assert_int_equal(t.dims, 8);
     assert_int_equal(t.count, 16);
 }

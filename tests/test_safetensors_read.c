@@ -19,8 +19,7 @@ typedef struct Refusal {
     const char *expected; /* a part of the sentence */
 } Refusal;
 
-#define ENTRY(begin, end) \
-    "{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[" #begin "," #end "]}"
+#define ENTRY(begin, end) "{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[" #begin "," #end "]}"
 
 static const Refusal refusals[] = {
     {"header of spaces", "  ", 0, "the header begins with byte 0x20, expected the '{'"},
@@ -95,8 +94,8 @@ static unsigned char *container(uint64_t header_length, const char *header, size
     return bytes;
 }
 
-static SafetensorsFile *open_container(uint64_t header_length, const char *header,
-                                       size_t data_size, Failure *failure)
+static SafetensorsFile *open_container(uint64_t header_length, const char *header, size_t data_size,
+                                       Failure *failure)
 {
     size_t size;
     unsigned char *bytes = container(header_length, header, data_size, &size);
@@ -121,8 +120,8 @@ static void test_refusal(void **state)
     const Refusal *refusal = *state;
     Failure failure;
 
-    assert_null(open_container(strlen(refusal->header), refusal->header, refusal->data_size,
-                               &failure));
+    assert_null(
+        open_container(strlen(refusal->header), refusal->header, refusal->data_size, &failure));
     assert_refused(scratch_path("crafted"), refusal->expected);
 }
 
@@ -275,20 +274,11 @@ static void index_past_the_end(int which)
         (void)safetensors_metadata_key(file, 0);
 }
 
-static void tensor_past_the_end(void)
-{
-    index_past_the_end(0);
-}
+static void tensor_past_the_end(void) { index_past_the_end(0); }
 
-static void value_past_the_end(void)
-{
-    index_past_the_end(1);
-}
+static void value_past_the_end(void) { index_past_the_end(1); }
 
-static void key_past_the_end(void)
-{
-    index_past_the_end(2);
-}
+static void key_past_the_end(void) { index_past_the_end(2); }
 
 static void test_indices_past_the_end_stop(void **state)
 {
@@ -404,9 +394,19 @@ static void test_every_flipped_bit_is_survived(void **state)
 static void test_real_dumps_open(void **state)
 {
     static const char *const names[] = {
-        "L100", "L2d1", "base", "big4", "dneB", "right-bf16-base", "right-bf16-window17",
-        "trained-layer1", "trained-layer2", "wrong-delta-per-key-block",
-        "wrong-gate-includes-diagonal", "wrong-silu-omitted", "wrong-window-one-too-wide-bf16",
+        "L100",
+        "L2d1",
+        "base",
+        "big4",
+        "dneB",
+        "right-bf16-base",
+        "right-bf16-window17",
+        "trained-layer1",
+        "trained-layer2",
+        "wrong-delta-per-key-block",
+        "wrong-gate-includes-diagonal",
+        "wrong-silu-omitted",
+        "wrong-window-one-too-wide-bf16",
     };
 
     (void)state;
@@ -459,8 +459,8 @@ int main(void)
 
     memcpy(tests, others, sizeof others);
     for (size_t i = 0; i < REFUSALS; i++) {
-        tests[OTHERS + i] = (struct CMUnitTest){refusals[i].test, test_refusal, NULL,
-                                                scratch_clear, (void *)&refusals[i]};
+        tests[OTHERS + i] = (struct CMUnitTest){refusals[i].test, test_refusal, NULL, scratch_clear,
+                                                (void *)&refusals[i]};
     }
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -123,9 +123,18 @@ static void test_round_trip_of_every_type(void **state)
     for (int type = 0; type < NUMBER_TYPES; type++) {
         const Format *f = number_format((NumberType)type);
         const double chosen[COUNT] = {
-            0.0, -0.0, format_smallest(f), -format_smallest(f), ldexp(1, f->emin),
-            ldexp(1, f->emin) - format_smallest(f), format_largest(f), -format_largest(f), INFINITY,
-            -INFINITY, NAN, 1 + ldexp(1, 1 - f->precision),
+            0.0,
+            -0.0,
+            format_smallest(f),
+            -format_smallest(f),
+            ldexp(1, f->emin),
+            ldexp(1, f->emin) - format_smallest(f),
+            format_largest(f),
+            -format_largest(f),
+            INFINITY,
+            -INFINITY,
+            NAN,
+            1 + ldexp(1, 1 - f->precision),
         };
 
         memcpy(values[type], chosen, sizeof chosen);
@@ -153,9 +162,9 @@ static void test_round_trip_of_every_type(void **state)
             double expected = values[type][i];
             double actual = tensor_value(t, i);
 
-            assert_true(isnan(expected) ? isnan(actual)
-                                        : actual == expected &&
-                                              !signbit(actual) == !signbit(expected));
+            assert_true(isnan(expected)
+                            ? isnan(actual)
+                            : actual == expected && !signbit(actual) == !signbit(expected));
         }
     }
     safetensors_close(file);
@@ -212,8 +221,7 @@ static void test_many_tensors(void **state)
     assert_int_equal(safetensors_count(file), TENSORS);
     for (size_t i = 1; i <= TENSORS; i++)
         for (size_t k = 0; k < i; k++)
-            assert_true(tensor_value(safetensors_at(file, i - 1), k) ==
-                        (double)(i * TENSORS + k));
+            assert_true(tensor_value(safetensors_at(file, i - 1), k) == (double)(i * TENSORS + k));
     safetensors_close(file);
 }
 
@@ -383,20 +391,14 @@ static void add_with_shape(size_t dims, const size_t *shape)
     safetensors_add(writer, "q", TYPE_F32, dims, shape, values);
 }
 
-static void add_zero_extent(void)
-{
-    add_with_shape(2, (const size_t[]){2, 0});
-}
+static void add_zero_extent(void) { add_with_shape(2, (const size_t[]){2, 0}); }
 
 static void add_nine_dimensions(void)
 {
     add_with_shape(9, (const size_t[]){1, 1, 1, 1, 1, 1, 1, 1, 1});
 }
 
-static void add_overflow(void)
-{
-    add_with_shape(2, (const size_t[]){SIZE_MAX / 4, 2});
-}
+static void add_overflow(void) { add_with_shape(2, (const size_t[]){SIZE_MAX / 4, 2}); }
 
 static void add_named(const char *name)
 {
@@ -406,20 +408,11 @@ static void add_named(const char *name)
     safetensors_add(writer, name, TYPE_F32, 0, NULL, &value);
 }
 
-static void add_reserved_name(void)
-{
-    add_named("__metadata__");
-}
+static void add_reserved_name(void) { add_named("__metadata__"); }
 
-static void add_name_not_utf8(void)
-{
-    add_named("\xff");
-}
+static void add_name_not_utf8(void) { add_named("\xff"); }
 
-static void add_unrepresentable(void)
-{
-    (void)one_number(0.1);
-}
+static void add_unrepresentable(void) { (void)one_number(0.1); }
 
 static void add_metadata_twice(void)
 {

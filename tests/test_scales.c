@@ -87,7 +87,8 @@ static void sigma_is_linear_in_the_unit_roundoff(void **state)
     RandomProblem r = random_problem(PLAIN, 20, 4, NO_WINDOW, &BFLOAT16, 4);
     Arithmetic single = arithmetic_named("float32"), twice = arithmetic_named("float64");
     Oracle *o = oracle(&r.problem, false, false);
-    Scales *s = error_scales(&r.problem, &single, o, 7), *d = error_scales(&r.problem, &twice, o, 7);
+    Scales *s = error_scales(&r.problem, &single, o, 7),
+           *d = error_scales(&r.problem, &twice, o, 7);
     for (Answer k = 0; k < FORWARD_ANSWERS; k++)
         for (size_t i = 0; i < 20; i++) {
             double ratio = s->sigma[k][i] == 0 ? 1 : ldexp(s->sigma[k][i], -29) / d->sigma[k][i];
@@ -140,7 +141,7 @@ static void threshold_is_the_quantile_it_claims_to_be(void **state)
         for (double chance = 1e-3; chance > 1e-10; chance *= 1e-3) {
             double z = score_threshold(n, chance);
             double back = 2 * (double)n * gsl_cdf_tdist_Q(z, SCALE_RUNS);
-            assert_true(fabs(back / chance - 1) < 0x1p-20);     /* GSL's root finder's own accuracy */
+            assert_true(fabs(back / chance - 1) < 0x1p-20); /* GSL's root finder's own accuracy */
             assert_true(z > gsl_cdf_ugaussian_Qinv(chance / (2 * (double)n)));
         }
 }

@@ -40,14 +40,14 @@ static void weight(arb_t e, arb_srcptr scale, double q, double k, arb_srcptr u)
     arb_init(c), arb_init(x), arb_init(g);
     arb_set_d(c, q);
     arb_mul(x, c, u, BITS);
-    arb_mul(x, x, scale, BITS);         /* sU */
+    arb_mul(x, x, scale, BITS); /* sU */
     arb_neg(g, x);
     arb_exp(g, g, BITS);
     arb_add_ui(g, g, 1, BITS);
-    arb_div(x, x, g, BITS);             /* SiLU(sU) */
+    arb_div(x, x, g, BITS); /* SiLU(sU) */
     arb_set_d(g, k);
     arb_mul(c, c, g, BITS);
-    arb_mul(c, c, scale, BITS);         /* sC */
+    arb_mul(c, c, scale, BITS); /* sC */
     arb_sub(c, c, x, BITS);
     arb_exp(e, c, BITS);
     arb_clear(c), arb_clear(x), arb_clear(g);
@@ -63,17 +63,17 @@ static void output_by_hand(arb_t o, const Problem *p, arb_srcptr scale, size_t t
     arb_zero(o);
     for (size_t s = 0; s <= t; s++) {
         arb_zero(u);
-        if (s == 0 && t >= 1) {         /* u_1 takes in token 2 ... */
+        if (s == 0 && t >= 1) { /* u_1 takes in token 2 ... */
             gate(g, scale, qu[0], ku[1]);
             arb_set_d(v, vu[1]);
             arb_addmul(u, g, v, BITS);
         }
-        if (s == 0 && t == 2) {         /* ... and token 3 */
+        if (s == 0 && t == 2) { /* ... and token 3 */
             gate(g, scale, qu[0], ku[2]);
             arb_set_d(v, vu[2]);
             arb_addmul(u, g, v, BITS);
         }
-        if (s == 1 && t == 2) {         /* u_2 takes in token 3 */
+        if (s == 1 && t == 2) { /* u_2 takes in token 3 */
             gate(g, scale, qu[1], ku[2]);
             arb_set_d(v, vu[2]);
             arb_addmul(u, g, v, BITS);

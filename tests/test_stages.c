@@ -30,20 +30,20 @@ static void both_forms_show_the_same_numbers(void **state)
             if (!bar || strspn(line, " .") == (size_t)(bar - line))
                 continue;
             char *l = line, *q = bar + 1, *l_end, *q_end;
-            for (;;) {      /* an absent entry is a dot: on the recurrent side it may be an exact 0 */
+            for (;;) { /* an absent entry is a dot: on the recurrent side it may be an exact 0 */
                 l += strspn(l, " "), q += strspn(q, " ");
                 if (*l == '|' || *q == '\0')
                     break;
                 double x = *l == '.' ? (l_end = l + 1, 0) : strtod(l, &l_end);
                 double y = *q == '.' ? (q_end = q + 1, 0) : strtod(q, &q_end);
                 if (l_end == l || q_end == q)
-                    break;      /* a title */
+                    break; /* a title */
                 assert_true(x == y);
                 pairs++;
                 l = l_end, q = q_end;
             }
         }
-        assert_true(pairs >= L * (3 * L + 1) / 2 + 6 * 3 * L);     /* su sc p, and six gradients */
+        assert_true(pairs >= L * (3 * L + 1) / 2 + 6 * 3 * L); /* su sc p, and six gradients */
         free(text);
         random_problem_free(&r);
     }

@@ -82,7 +82,8 @@ static void a_tie_accepts_both_neighbours_alike(void **state)
     double value[] = {1}, tail[] = {0x1p-53}, neighbour[] = {1 + 0x1p-52};
     unsigned char certificate[] = {TIE};
     Truth t = {1, 1, value, tail, neighbour, certificate};
-    Score low = score_element(&t, 0, 0x1p-53, 1, 1), high = score_element(&t, 0, 0x1p-53, 1, 1 + 0x1p-52);
+    Score low = score_element(&t, 0, 0x1p-53, 1, 1),
+          high = score_element(&t, 0, 0x1p-53, 1, 1 + 0x1p-52);
     assert_true(low.z <= 1 && high.z <= 1);
 }
 

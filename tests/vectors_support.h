@@ -18,7 +18,7 @@
 extern char scratch[64];
 
 int scratch_make(void **state);
-int scratch_clear(void **state);        /* removes its files */
+int scratch_clear(void **state); /* removes its files */
 int scratch_remove(void **state);
 
 /* The path of a file in the scratch folder; valid until the program ends. */

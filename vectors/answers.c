@@ -14,8 +14,8 @@ const char *input_name(Input k)
 
 const char *answer_name(Answer k)
 {
-    static const char *const names[ANSWERS] = {"o", "lse", "u", "dqu", "dku",
-                                                "dvu", "dqc", "dkc", "dvc"};
+    static const char *const names[ANSWERS] = {"o",   "lse", "u",   "dqu", "dku",
+                                               "dvu", "dqc", "dkc", "dvc"};
     return names[k];
 }
 
@@ -23,7 +23,7 @@ size_t answer_columns(Answer k, size_t dim) { return k == ANSWER_LSE ? 1 : dim; 
 
 Stage answer_stage(Answer k)
 {
-    static const Stage stages[ANSWERS] = {STAGE_O, STAGE_LSE, STAGE_U, STAGE_DQU, STAGE_DKU,
+    static const Stage stages[ANSWERS] = {STAGE_O,   STAGE_LSE, STAGE_U,   STAGE_DQU, STAGE_DKU,
                                           STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
     return stages[k];
 }
@@ -48,8 +48,14 @@ Head problem_head(const Problem *p, System *in)
     } else {
         in->op->inverse_root(in, scale.entries, p->dim);
     }
-    return (Head){.QU = M[INPUT_QU], .KU = M[INPUT_KU], .VU = M[INPUT_VU], .QC = M[INPUT_QC],
-                  .KC = M[INPUT_KC], .VC = M[INPUT_VC], .scale = scale, .window = p->window};
+    return (Head){.QU = M[INPUT_QU],
+                  .KU = M[INPUT_KU],
+                  .VU = M[INPUT_VU],
+                  .QC = M[INPUT_QC],
+                  .KC = M[INPUT_KC],
+                  .VC = M[INPUT_VC],
+                  .scale = scale,
+                  .window = p->window};
 }
 
 size_t problem_answers(const Problem *p) { return p->cotangent ? ANSWERS : FORWARD_ANSWERS; }

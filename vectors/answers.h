@@ -16,23 +16,31 @@ typedef enum Input { INPUT_QU, INPUT_KU, INPUT_VU, INPUT_QC, INPUT_KC, INPUT_VC,
 typedef struct Problem {
     size_t length, dim;
     const double *input[INPUTS];
-    const double *cotangent;    /* dO, length x dim, or NULL: then there are no gradients */
-    double scale;               /* 0 stands for 1/sqrt(dim), to any precision */
-    size_t window;              /* or NO_WINDOW */
+    const double *cotangent; /* dO, length x dim, or NULL: then there are no gradients */
+    double scale;            /* 0 stands for 1/sqrt(dim), to any precision */
+    size_t window;           /* or NO_WINDOW */
 } Problem;
 
 /* What is judged: the forward answers, then the gradients. */
 typedef enum Answer {
-    ANSWER_O, ANSWER_LSE, ANSWER_U,
-    ANSWER_DQU, ANSWER_DKU, ANSWER_DVU, ANSWER_DQC, ANSWER_DKC, ANSWER_DVC,
-    ANSWERS, FORWARD_ANSWERS = ANSWER_DQU
+    ANSWER_O,
+    ANSWER_LSE,
+    ANSWER_U,
+    ANSWER_DQU,
+    ANSWER_DKU,
+    ANSWER_DVU,
+    ANSWER_DQC,
+    ANSWER_DKC,
+    ANSWER_DVC,
+    ANSWERS,
+    FORWARD_ANSWERS = ANSWER_DQU
 } Answer;
 
-const char *input_name(Input);          /* "qu" ... as in files */
-const char *answer_name(Answer);        /* "o" "lse" "u" "dqu" ... */
-size_t answer_columns(Answer, size_t dim);      /* dim, or 1 for lse */
-Stage answer_stage(Answer);             /* which site of a declared arithmetic stores it */
-Matrix answer_matrix(const Answers *, Answer);  /* a forward answer */
+const char *input_name(Input);                 /* "qu" ... as in files */
+const char *answer_name(Answer);               /* "o" "lse" "u" "dqu" ... */
+size_t answer_columns(Answer, size_t dim);     /* dim, or 1 for lse */
+Stage answer_stage(Answer);                    /* which site of a declared arithmetic stores it */
+Matrix answer_matrix(const Answers *, Answer); /* a forward answer */
 
 /* How many of the answers a problem has: all with a cotangent, else the forward ones. */
 size_t problem_answers(const Problem *);
@@ -43,7 +51,7 @@ Head problem_head(const Problem *, System *in);
 
 /* The problem solved by Theorem 1's form and its dense gradients; lives in the current scope. */
 typedef struct Solution {
-    Matrix of[ANSWERS];         /* the first problem_answers() are there */
+    Matrix of[ANSWERS]; /* the first problem_answers() are there */
 } Solution;
 Solution solve(const Problem *, System *in);
 

@@ -66,8 +66,8 @@ static bool load_part(Matrix A, size_t length, SafetensorsFile *file, const char
 {
     const Tensor *t = safetensors_find(file, name);
     if (!t || t->dims != 4 || t->shape[2] != length || t->count != length * A.cols)
-        return fail(f, "%s: tensor \"%s\" is missing or not [1, 1, %zu, %zu] as \"u\" is", path, name,
-                    length, A.cols);
+        return fail(f, "%s: tensor \"%s\" is missing or not [1, 1, %zu, %zu] as \"u\" is", path,
+                    name, length, A.cols);
     double *v = room_for(t->count);
     for (size_t k = 0; k < t->count; k++)
         v[k] = tensor_value(t, k);

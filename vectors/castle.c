@@ -24,7 +24,9 @@ static int take_problem(Problem *p, const struct castle_problem *given, int answ
 {
     const double *inputs[INPUTS] = {given->qu, given->ku, given->vu,
                                     given->qc, given->kc, given->vc};
-    *p = (Problem){.length = given->length, .dim = given->dim, .scale = given->scale,
+    *p = (Problem){.length = given->length,
+                   .dim = given->dim,
+                   .scale = given->scale,
                    .window = given->window < NO_WINDOW ? given->window : NO_WINDOW};
     for (Input k = 0; k < INPUTS; k++) {
         if (!inputs[k])
@@ -87,11 +89,16 @@ int castle_judge(const struct castle_problem *given, const char *arithmetic,
     for (size_t k = 0; k < n; k++)
         verdict_add(&v, k, scores[answer][k], answered[k]);
     verdict_end(&v);
-    *verdict = (struct castle_verdict){
-        .judgement = (enum castle_judgement)v.judgement, .z = v.worst_score.z,
-        .suspect_above = v.thresholds.suspect, .wrong_above = v.thresholds.wrong,
-        .error_over_bound = v.most_of_bound, .worst = v.worst, .error = v.worst_score.error,
-        .truth = o->truth[answer].value[v.worst], .judged = v.judged, .not_finite = v.not_finite};
+    *verdict = (struct castle_verdict){.judgement = (enum castle_judgement)v.judgement,
+                                       .z = v.worst_score.z,
+                                       .suspect_above = v.thresholds.suspect,
+                                       .wrong_above = v.thresholds.wrong,
+                                       .error_over_bound = v.most_of_bound,
+                                       .worst = v.worst,
+                                       .error = v.worst_score.error,
+                                       .truth = o->truth[answer].value[v.worst],
+                                       .judged = v.judged,
+                                       .not_finite = v.not_finite};
     oracle_free(o);
     free(scores[answer]);
     return 0;

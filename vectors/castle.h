@@ -27,17 +27,24 @@ extern "C" {
 #define CASTLE_NO_WINDOW SIZE_MAX
 
 struct castle_problem {
-    size_t length, dim;                                 /* L and d, at least 1 */
-    const double *qu, *ku, *vu, *qc, *kc, *vc;          /* each L x d */
-    const double *dout;                                 /* gradient of o, L x d; NULL: no gradients */
-    double scale;                                       /* 0 stands for 1/sqrt(d) */
-    size_t window;                                      /* W, or CASTLE_NO_WINDOW */
+    size_t length, dim;                        /* L and d, at least 1 */
+    const double *qu, *ku, *vu, *qc, *kc, *vc; /* each L x d */
+    const double *dout;                        /* gradient of o, L x d; NULL: no gradients */
+    double scale;                              /* 0 stands for 1/sqrt(d) */
+    size_t window;                             /* W, or CASTLE_NO_WINDOW */
 };
 
 /* All L x d, but lse, which is L x 1. Gradients need `dout`. */
 enum castle_answer {
-    CASTLE_O, CASTLE_LSE, CASTLE_U,
-    CASTLE_DQU, CASTLE_DKU, CASTLE_DVU, CASTLE_DQC, CASTLE_DKC, CASTLE_DVC
+    CASTLE_O,
+    CASTLE_LSE,
+    CASTLE_U,
+    CASTLE_DQU,
+    CASTLE_DKU,
+    CASTLE_DVU,
+    CASTLE_DQC,
+    CASTLE_DKC,
+    CASTLE_DVC
 };
 enum castle_judgement { CASTLE_RIGHT, CASTLE_SUSPECT, CASTLE_WRONG };
 
@@ -48,12 +55,12 @@ int castle_truth(const struct castle_problem *, enum castle_answer, double *valu
 
 struct castle_verdict {
     enum castle_judgement judgement;
-    double z;                   /* the largest error in standard deviations of the arithmetic */
-    double suspect_above, wrong_above;                  /* thresholds for z */
-    double error_over_bound;    /* the largest; above 1 the arithmetic cannot explain it */
-    size_t worst;               /* the element with the largest z */
-    double error, truth;        /* of that element */
-    size_t judged, not_finite;  /* elements with a finite truth; answers among them that are not */
+    double z; /* the largest error in standard deviations of the arithmetic */
+    double suspect_above, wrong_above; /* thresholds for z */
+    double error_over_bound;           /* the largest; above 1 the arithmetic cannot explain it */
+    size_t worst;                      /* the element with the largest z */
+    double error, truth;               /* of that element */
+    size_t judged, not_finite; /* elements with a finite truth; answers among them that are not */
 };
 
 /* Judges one answer of a kernel that computes in `arithmetic`: "float64", "float32", "tf32",

@@ -18,8 +18,10 @@ static double unit_in_last_place(double x, const Format *f)
 static void begin_tensor(TensorReport *r, const Dump *d, Answer a)
 {
     size_t n = dump_problems(d) * d->length * answer_columns(a, d->dim);
-    *r = (TensorReport){.present = d->answer[a] != NULL, .rows = d->length,
-                        .cols = answer_columns(a, d->dim), .answered = d->answer[a]};
+    *r = (TensorReport){.present = d->answer[a] != NULL,
+                        .rows = d->length,
+                        .cols = answer_columns(a, d->dim),
+                        .answered = d->answer[a]};
     if (!r->present)
         return;
     r->scores = calloc(n, sizeof *r->scores);
@@ -64,8 +66,10 @@ static void end_tensor(TensorReport *r, const Dump *d, Answer a)
         verdict_add(&r->verdict, k, r->scores[k], r->answered[k]);
     verdict_end(&r->verdict);
     double truth = r->truth[r->verdict.worst];
-    r->worst_ulps = r->verdict.judged ? r->verdict.worst_score.error /
-        unit_in_last_place(truth, d->arithmetic.site[answer_stage(a)]) : NAN;
+    r->worst_ulps = r->verdict.judged
+                        ? r->verdict.worst_score.error /
+                              unit_in_last_place(truth, d->arithmetic.site[answer_stage(a)])
+                        : NAN;
 }
 
 bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f)
@@ -106,9 +110,10 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
         }
     if (outside) {
         check_free(report);
-        return fail(f, "%s: castle contradicts itself: %zu values of the sequential form lie outside "
-                    "the balls of the parallel form; please report this with the file", what,
-                    outside);
+        return fail(f,
+                    "%s: castle contradicts itself: %zu values of the sequential form lie outside "
+                    "the balls of the parallel form; please report this with the file",
+                    what, outside);
     }
     return true;
 }

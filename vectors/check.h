@@ -9,21 +9,21 @@
 #include "verdict.h"
 
 typedef struct TensorReport {
-    bool present;               /* the dump answers it */
-    size_t rows, cols;          /* of one head */
+    bool present;      /* the dump answers it */
+    size_t rows, cols; /* of one head */
     Verdict verdict;
-    Score *scores;              /* one per element, heads one after the other */
-    double *truth;              /* X */
-    const double *answered;     /* the dump's */
-    double worst_ulps;          /* the worst element's error in the stored format's last place */
+    Score *scores;          /* one per element, heads one after the other */
+    double *truth;          /* X */
+    const double *answered; /* the dump's */
+    double worst_ulps;      /* the worst element's error in the stored format's last place */
 } TensorReport;
 
 typedef struct CheckReport {
     TensorReport tensor[ANSWERS];
-    long bits;                  /* highest working precision that was needed */
+    long bits; /* highest working precision that was needed */
     size_t certified, ties, undefined;
-    size_t naive_heads;         /* heads whose balls the sequential form was run against */
-    Judgement judgement;        /* the worst of the tensors' */
+    size_t naive_heads;  /* heads whose balls the sequential form was run against */
+    Judgement judgement; /* the worst of the tensors' */
 } CheckReport;
 
 /* Judges all answers of a dump that has at least one. `what` names it in progress messages. Fails

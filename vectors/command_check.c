@@ -17,9 +17,11 @@ typedef struct Options {
 enum { OPTION_STRICT = 256, OPTION_JSON };
 
 static const struct argp_option options[] = {
-    {"arithmetic", 'a', "NAME", 0, "the kernel's arithmetic: float64, float32, tf32, bfloat16 or "
+    {"arithmetic", 'a', "NAME", 0,
+     "the kernel's arithmetic: float64, float32, tf32, bfloat16 or "
      "float16, optionally followed by ,key=format for single roundings (default: the file's "
-     "metadata, else the answers' type)", 0},
+     "metadata, else the answers' type)",
+     0},
     {"window", 'W', "W", 0, "lookahead window, or none (default: the file's metadata)", 0},
     {"scale", 'c', "C", 0, "1/sqrt(d) or a number (default: the file's metadata)", 0},
     {"strict", OPTION_STRICT, NULL, 0, "exit with 1 for suspect, too", 0},
@@ -77,8 +79,10 @@ static bool check_file(const char *path, const Options *o, ReportLine *line, jso
         char name[160];
         failure_quote_path(name, sizeof name, path);
         dump_close(&d);
-        return fail(f, "%s: there is nothing to judge: none of the answers o, lse, u, dqu, dku, dvu, "
-                    "dqc, dkc, dvc is in the file", name);
+        return fail(f,
+                    "%s: there is nothing to judge: none of the answers o, lse, u, dqu, dku, dvu, "
+                    "dqc, dkc, dvc is in the file",
+                    name);
     }
     bool done = check_dump(&report, &d, path, f);
     if (done) {
@@ -111,18 +115,25 @@ static void summarise(const ReportLine *lines, size_t count, size_t unusable)
 int command_check(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, "FILE...",
+        options,
+        parse,
+        "FILE...",
         "Judge the answers o, lse, u and the gradients dqu .. dvc in each dump FILE against the "
         "certified truth of the inputs in it: right, suspect or wrong, and where."
         "\vExamples:\n"
         "  castle check mykernel.safetensors\n"
         "  castle check --arithmetic bfloat16,p=float32 mykernel.safetensors\n"
         "  castle check --json vectors/dumps/base.safetensors\n\n"
-        "A dump holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the same shape), "
-        "lse [batch, heads, L] and, with do, the gradients dqu dku dvu dqc dkc dvc; metadata window, "
+        "A dump holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the same "
+        "shape), "
+        "lse [batch, heads, L] and, with do, the gradients dqu dku dvu dqc dkc dvc; metadata "
+        "window, "
         "scale, arithmetic.\n\n"
         "Exit status: 0 all right (or suspect, with a warning), 1 a kernel is wrong, 2 unusable "
-        "input or options.", NULL, NULL, NULL};
+        "input or options.",
+        NULL,
+        NULL,
+        NULL};
     Options o = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
 
@@ -144,7 +155,8 @@ int command_check(int argc, char **argv)
         judged++;
     }
     if (o.json) {
-        json_t *document = json_pack("{s:o, s:I}", "dumps", reports, "unusable", (json_int_t)unusable);
+        json_t *document = json_pack("{s:o, s:I}", "dumps", reports, "unusable",
+                                     (json_int_t)unusable);
         json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
         putchar('\n');
         json_decref(document);

@@ -54,7 +54,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!o->file)
-            argp_error(state, "no file given; expected one safetensors file with qu ku vu qc kc vc");
+            argp_error(state,
+                       "no file given; expected one safetensors file with qu ku vu qc kc vc");
         if (!o->out)
             argp_error(state, "option -o OUT is missing: where the answers are to be written");
         return 0;
@@ -186,13 +187,19 @@ static bool solve_file(const Options *o, Failure *f)
 int command_oracle(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, "FILE -o OUT",
-        "Compute the true answers o, lse and u, and with \"do\" among the inputs the gradients dqu .. "
+        options,
+        parse,
+        "FILE -o OUT",
+        "Compute the true answers o, lse and u, and with \"do\" among the inputs the gradients dqu "
+        ".. "
         "dvc, for the inputs in FILE and write them to OUT: X, X.lo, "
         "X in the inputs' own type, all correctly rounded, and X.sigma."
         "\vExample:\n"
         "  castle oracle vectors/dumps/base.safetensors -o build/truth.safetensors\n\n"
-        "Exit status: 0 written, 2 unusable input or options.", NULL, NULL, NULL};
+        "Exit status: 0 written, 2 unusable input or options.",
+        NULL,
+        NULL,
+        NULL};
     Options o = {0};
     Failure failure;
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -49,8 +49,10 @@ static bool read_inputs(Dump *d, const char *path, Failure *f)
         const char *name = input_name(k);
         const Tensor *t = safetensors_find(d->file, name);
         if (!t)
-            return fail(f, "%s: input tensor \"%s\" is missing; a dump holds all of qu ku vu qc kc "
-                        "vc, each [batch, heads, L, d]", path, name);
+            return fail(f,
+                        "%s: input tensor \"%s\" is missing; a dump holds all of qu ku vu qc kc "
+                        "vc, each [batch, heads, L, d]",
+                        path, name);
         describe_shape(t, found, sizeof found);
         if (k == 0) {
             if (t->dims != 4)
@@ -64,9 +66,10 @@ static bool read_inputs(Dump *d, const char *path, Failure *f)
                             d->length, DUMP_MOST_TOKENS);
         }
         if (!has_shape(t, d, 4))
-            return fail(f, "%s: tensor \"%s\" has shape %s; expected that of \"qu\", "
-                        "[%zu, %zu, %zu, %zu]", path, name, found, d->batch, d->heads, d->length,
-                        d->dim);
+            return fail(f,
+                        "%s: tensor \"%s\" has shape %s; expected that of \"qu\", "
+                        "[%zu, %zu, %zu, %zu]",
+                        path, name, found, d->batch, d->heads, d->length, d->dim);
         d->type = wider(d->type, t->type);
         d->input[k] = numbers(t);
     }
@@ -81,16 +84,20 @@ static bool read_cotangent(Dump *d, const char *path, Failure *f)
     if (t) {
         describe_shape(t, found, sizeof found);
         if (!has_shape(t, d, 4))
-            return fail(f, "%s: tensor \"do\" has shape %s; expected that of \"qu\", "
-                        "[%zu, %zu, %zu, %zu]", path, found, d->batch, d->heads, d->length, d->dim);
+            return fail(f,
+                        "%s: tensor \"do\" has shape %s; expected that of \"qu\", "
+                        "[%zu, %zu, %zu, %zu]",
+                        path, found, d->batch, d->heads, d->length, d->dim);
         d->type = wider(d->type, t->type);
         d->cotangent = numbers(t);
         return true;
     }
     for (Answer k = FORWARD_ANSWERS; k < ANSWERS; k++)
         if (safetensors_find(d->file, answer_name(k)))
-            return fail(f, "%s: gradient \"%s\" is there, but \"do\" is not; gradients are judged for "
-                        "the gradient of o that the kernel was given", path, answer_name(k));
+            return fail(f,
+                        "%s: gradient \"%s\" is there, but \"do\" is not; gradients are judged for "
+                        "the gradient of o that the kernel was given",
+                        path, answer_name(k));
     return true;
 }
 
@@ -104,10 +111,12 @@ static bool read_answers(Dump *d, const char *path, Failure *f)
         size_t dims = k == ANSWER_LSE ? 3 : 4;
         describe_shape(t, found, sizeof found);
         if (!has_shape(t, d, dims))
-            return fail(f, dims == 3 ? "%s: tensor \"%s\" has shape %s; expected [batch, heads, L] = "
-                        "[%zu, %zu, %zu]" : "%s: tensor \"%s\" has shape %s; expected [batch, heads, "
-                        "L, d] = [%zu, %zu, %zu, %zu]", path, answer_name(k), found, d->batch,
-                        d->heads, d->length, d->dim);
+            return fail(f,
+                        dims == 3 ? "%s: tensor \"%s\" has shape %s; expected [batch, heads, L] = "
+                                    "[%zu, %zu, %zu]"
+                                  : "%s: tensor \"%s\" has shape %s; expected [batch, heads, "
+                                    "L, d] = [%zu, %zu, %zu, %zu]",
+                        path, answer_name(k), found, d->batch, d->heads, d->length, d->dim);
         d->answer[k] = numbers(t);
         d->answer_type[k] = t->type;
     }
@@ -159,8 +168,10 @@ static bool read_scale(Dump *d, const char *where, const char *text, Failure *f)
     char *end;
     d->scale = strtod(text, &end);
     if (end == text || *end || !isfinite(d->scale) || d->scale == 0)
-        return fail(f, "%s: scale is \"%.60s\"; expected \"1/sqrt(d)\" or a finite number other "
-                    "than 0", where, text);
+        return fail(f,
+                    "%s: scale is \"%.60s\"; expected \"1/sqrt(d)\" or a finite number other "
+                    "than 0",
+                    where, text);
     return true;
 }
 
@@ -168,9 +179,10 @@ static bool read_arithmetic(Dump *d, const char *where, const char *text, Failur
 {
     char why[300];
     d->arithmetic_stated = text != NULL;
-    if (!text) {        /* the type of the answers themselves, o's before the others' */
-        NumberType t = d->answer[ANSWER_O] ? d->answer_type[ANSWER_O]
-                     : d->answer[ANSWER_U] ? d->answer_type[ANSWER_U] : d->type;
+    if (!text) { /* the type of the answers themselves, o's before the others' */
+        NumberType t = d->answer[ANSWER_O]   ? d->answer_type[ANSWER_O]
+                       : d->answer[ANSWER_U] ? d->answer_type[ANSWER_U]
+                                             : d->type;
         text = number_format(t)->name;
     }
     if (!arithmetic_parse(&d->arithmetic, text, why, sizeof why))

@@ -21,16 +21,16 @@ enum { DUMP_MOST_TOKENS = 4096 };
 typedef struct Dump {
     SafetensorsFile *file;
     size_t batch, heads, length, dim;
-    NumberType type;                    /* of the inputs (the widest of the six) */
-    double *input[INPUTS];              /* batch x heads x length x dim */
-    double *cotangent;                  /* "do", or NULL; shape of the inputs */
-    double *answer[ANSWERS];            /* NULL where the file has none; batch x heads x rows x cols */
+    NumberType type;         /* of the inputs (the widest of the six) */
+    double *input[INPUTS];   /* batch x heads x length x dim */
+    double *cotangent;       /* "do", or NULL; shape of the inputs */
+    double *answer[ANSWERS]; /* NULL where the file has none; batch x heads x rows x cols */
     NumberType answer_type[ANSWERS];
-    double scale;                       /* 0: 1/sqrt(dim) */
+    double scale; /* 0: 1/sqrt(dim) */
     size_t window;
-    Arithmetic arithmetic;              /* stored answers at least as coarse as the file's own types */
+    Arithmetic arithmetic; /* stored answers at least as coarse as the file's own types */
     bool window_stated, scale_stated, arithmetic_stated;
-    const char *not_judged[64];         /* tensors that castle knows or not, and does not judge */
+    const char *not_judged[64]; /* tensors that castle knows or not, and does not judge */
     size_t not_judged_count;
 } Dump;
 
@@ -38,13 +38,13 @@ typedef struct Dump {
 bool dump_open(Dump *, const char *path, const DumpOptions *, Failure *);
 void dump_close(Dump *);
 
-size_t dump_problems(const Dump *);                     /* batch x heads */
+size_t dump_problems(const Dump *); /* batch x heads */
 Problem dump_problem(const Dump *, size_t index);
-size_t dump_answers(const Dump *);                      /* those its problems have: with "do", all */
+size_t dump_answers(const Dump *); /* those its problems have: with "do", all */
 /* The answer of problem `index`, rows x cols, or NULL. */
 const double *dump_answer(const Dump *, Answer, size_t index);
 
-void dump_describe_window(const Dump *, char *text, size_t size);      /* "none" or a number */
-void dump_describe_scale(const Dump *, char *text, size_t size);       /* "1/sqrt(d)" or a number */
+void dump_describe_window(const Dump *, char *text, size_t size); /* "none" or a number */
+void dump_describe_scale(const Dump *, char *text, size_t size);  /* "1/sqrt(d)" or a number */
 
 #endif

@@ -25,7 +25,7 @@ typedef struct Failure {
  *
  * The parentheses keep away cmocka's macro fail(); where that is defined, call (fail)(f, ...).
  */
-bool (fail)(Failure *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool(fail)(Failure *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Copies text to out (size bytes, at least 8), escaped as fail() does it and cut to end in "..."

@@ -35,15 +35,9 @@ static const Description *describe(const char *function, NumberType type)
     return &descriptions[type];
 }
 
-const Format *number_format(NumberType type)
-{
-    return describe(__func__, type)->format;
-}
+const Format *number_format(NumberType type) { return describe(__func__, type)->format; }
 
-const char *number_type_name(NumberType type)
-{
-    return describe(__func__, type)->name;
-}
+const char *number_type_name(NumberType type) { return describe(__func__, type)->name; }
 
 bool number_type_from_name(const char *name, NumberType *type)
 {
@@ -56,10 +50,7 @@ bool number_type_from_name(const char *name, NumberType *type)
     return false;
 }
 
-size_t number_type_bytes(NumberType type)
-{
-    return describe(__func__, type)->bytes;
-}
+size_t number_type_bytes(NumberType type) { return describe(__func__, type)->bytes; }
 
 double number_decode(NumberType type, const void *bytes)
 {

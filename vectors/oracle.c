@@ -19,8 +19,9 @@ static void *room(size_t n, size_t size)
 static Truth truth_of(size_t rows, size_t cols)
 {
     size_t n = rows * cols;
-    return (Truth){rows, cols, room(n, sizeof(double)), room(n, sizeof(double)),
-                   room(n, sizeof(double)), room(n, 1)};
+    return (Truth){
+        rows,      cols, room(n, sizeof(double)), room(n, sizeof(double)), room(n, sizeof(double)),
+        room(n, 1)};
 }
 
 /* Rounds both ends of the ball to binary64. True when they agree: the truth rounds to *x. */
@@ -196,7 +197,7 @@ double truth_in_format(const Truth *t, size_t k, const Format *f)
     if (!isfinite(t->value[k]))
         return t->value[k];
     mpfr_t exact, y;
-    mpfr_init2(exact, 2200);        /* holds the sum of any two binary64 numbers exactly */
+    mpfr_init2(exact, 2200); /* holds the sum of any two binary64 numbers exactly */
     mpfr_init2(y, f->precision);
     mpfr_set_d(exact, t->value[k], MPFR_RNDN);
     mpfr_add_d(exact, exact, t->tail[k], MPFR_RNDN);

@@ -15,30 +15,35 @@
 #include "arithmetic.h"
 
 typedef enum Certificate {
-    CERTIFIED,      /* value is the correctly rounded truth (and tail too, where asked for) */
-    TIE,            /* the truth could not be told from a midpoint: value or its neighbour */
-    UNDEFINED,      /* the inputs that reach this element are not all finite */
+    CERTIFIED, /* value is the correctly rounded truth (and tail too, where asked for) */
+    TIE,       /* the truth could not be told from a midpoint: value or its neighbour */
+    UNDEFINED, /* the inputs that reach this element are not all finite */
 } Certificate;
 
 typedef struct Truth {
     size_t rows, cols;
-    double *value;              /* X, to nearest even */
-    double *tail;               /* X.lo, to nearest even: X + X.lo carries about 106 bits */
-    double *neighbour;          /* the other candidate of a TIE, else equal to value */
+    double *value;     /* X, to nearest even */
+    double *tail;      /* X.lo, to nearest even: X + X.lo carries about 106 bits */
+    double *neighbour; /* the other candidate of a TIE, else equal to value */
     unsigned char *certificate;
 } Truth;
 
 typedef struct Oracle {
-    Truth truth[ANSWERS];       /* of the problem's answers; the others are empty */
-    long bits;                  /* the last working precision */
-    double radius;              /* largest radius / |value| over certified elements, in units of
+    Truth truth[ANSWERS]; /* of the problem's answers; the others are empty */
+    long bits;            /* the last working precision */
+    double radius;        /* largest radius / |value| over certified elements, in units of
                                    2^-bits: how many times the last bit the balls have grown */
     size_t ties, undefined;
-    bool naive_ran;             /* the sequential form was run against the balls */
-    size_t naive_outside;       /* and this many of its values fell outside: 0, or the suite is wrong */
+    bool naive_ran;       /* the sequential form was run against the balls */
+    size_t naive_outside; /* and this many of its values fell outside: 0, or the suite is wrong */
 } Oracle;
 
-enum { ORACLE_NAIVE_LENGTH = 64, ORACLE_BITS = 113, ORACLE_TAIL_BITS = 192, ORACLE_MOST_BITS = 2048 };
+enum {
+    ORACLE_NAIVE_LENGTH = 64,
+    ORACLE_BITS = 113,
+    ORACLE_TAIL_BITS = 192,
+    ORACLE_MOST_BITS = 2048
+};
 
 /* Computes all answers of *p. `tails`: certify the tails too. `naive`: run the sequential form where
  * the length is at most ORACLE_NAIVE_LENGTH. */

@@ -151,7 +151,8 @@ ReportLine report_line(const char *path, const CheckReport *c)
 static void print_cell(FILE *out, const Verdict *v)
 {
     char cell[40];
-    const char *before = v->judgement == WRONG ? "!" : "", *after = v->judgement == SUSPECT ? "?" : "";
+    const char *before = v->judgement == WRONG ? "!" : "",
+               *after = v->judgement == SUSPECT ? "?" : "";
     double z = v->judged ? v->worst_score.z : NAN;
     snprintf(cell, sizeof cell, z >= 99.5 ? "%s%.0e%s" : "%s%.2g%s", before, z, after);
     fprintf(out, " %6s", cell);
@@ -235,16 +236,17 @@ json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
     json_t *o = json_object(), *tensors = json_object(), *skipped = json_array();
     json_object_set_new(o, "file", json_text(path));
     json_object_set_new(o, "verdict", json_string(judgement_name(c->judgement)));
-    json_object_set_new(o, "shape", json_pack("[I, I, I, I]", (json_int_t)d->batch,
-                                              (json_int_t)d->heads, (json_int_t)d->length,
-                                              (json_int_t)d->dim));
+    json_object_set_new(o, "shape",
+                        json_pack("[I, I, I, I]", (json_int_t)d->batch, (json_int_t)d->heads,
+                                  (json_int_t)d->length, (json_int_t)d->dim));
     json_object_set_new(o, "window", json_string(window));
     json_object_set_new(o, "scale", json_string(scale));
     json_object_set_new(o, "arithmetic", json_text(d->arithmetic.name));
-    json_object_set_new(o, "truth", json_pack(
-        "{s:i, s:I, s:I, s:I, s:I}", "bits", (int)c->bits, "certified", (json_int_t)c->certified,
-        "ties", (json_int_t)c->ties, "undefined", (json_int_t)c->undefined,
-        "heads_checked_sequentially", (json_int_t)c->naive_heads));
+    json_object_set_new(o, "truth",
+                        json_pack("{s:i, s:I, s:I, s:I, s:I}", "bits", (int)c->bits, "certified",
+                                  (json_int_t)c->certified, "ties", (json_int_t)c->ties,
+                                  "undefined", (json_int_t)c->undefined,
+                                  "heads_checked_sequentially", (json_int_t)c->naive_heads));
     for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
             json_object_set_new(tensors, answer_name(a), tensor_json(d, &c->tensor[a]));

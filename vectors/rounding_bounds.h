@@ -11,7 +11,7 @@
 typedef struct RoundingBounds {
     System *in;
     Solution solution;
-    int shift;          /* the bounds proper are 2^shift times those in `solution` */
+    int shift; /* the bounds proper are 2^shift times those in `solution` */
 } RoundingBounds;
 
 RoundingBounds rounding_bounds(const Problem *, long precision);

@@ -66,12 +66,15 @@ static bool read_shape(Tensor *t, const json_t *shape, Failure *failure)
             return refuse(failure, t, "shape[%zu] is negative (%jd), expected 1 or more", i,
                           (intmax_t)extent);
         if (extent == 0)
-            return refuse(failure, t, "shape[%zu] is 0, so there are no elements, "
-                          "expected 1 or more", i);
+            return refuse(failure, t,
+                          "shape[%zu] is 0, so there are no elements, "
+                          "expected 1 or more",
+                          i);
         if ((uintmax_t)extent > room / t->count)
-            return refuse(failure, t, "the size overflows at shape[%zu] = %jd, "
-                          "expected fewer than 2^%zu bytes", i, (intmax_t)extent,
-                          8 * sizeof(size_t));
+            return refuse(failure, t,
+                          "the size overflows at shape[%zu] = %jd, "
+                          "expected fewer than 2^%zu bytes",
+                          i, (intmax_t)extent, 8 * sizeof(size_t));
         t->shape[i] = (size_t)extent;
         t->count *= (size_t)extent;
     }
@@ -93,22 +96,27 @@ static bool read_offsets(Tensor *t, const json_t *offsets, const unsigned char *
         json_int_t offset = json_integer_value(entry);
 
         if (!json_is_integer(entry))
-            return refuse(failure, t, "data_offsets[%zu] is not an integer, expected 0 or more",
-                          i);
+            return refuse(failure, t, "data_offsets[%zu] is not an integer, expected 0 or more", i);
         if (offset < 0)
             return refuse(failure, t, "data_offsets[%zu] is negative (%jd), expected 0 or more", i,
                           (intmax_t)offset);
         place[i] = (uintmax_t)offset;
     }
     if (place[0] > place[1])
-        return refuse(failure, t, "data_offsets begin at %ju, behind their end at %ju, "
-                      "expected begin <= end", place[0], place[1]);
+        return refuse(failure, t,
+                      "data_offsets begin at %ju, behind their end at %ju, "
+                      "expected begin <= end",
+                      place[0], place[1]);
     if (place[1] > data_size)
-        return refuse(failure, t, "data_offsets end at %ju, past the end of the data, "
-                      "expected at most %zu", place[1], data_size);
+        return refuse(failure, t,
+                      "data_offsets end at %ju, past the end of the data, "
+                      "expected at most %zu",
+                      place[1], data_size);
     if (place[1] - place[0] != size)
-        return refuse(failure, t, "data_offsets span %ju bytes, expected %zu for its shape and "
-                      "dtype", place[1] - place[0], size);
+        return refuse(failure, t,
+                      "data_offsets span %ju bytes, expected %zu for its shape and "
+                      "dtype",
+                      place[1] - place[0], size);
     t->bytes = data + place[0];
     return true;
 }
@@ -123,7 +131,8 @@ bool safetensors_read_entry(Tensor *t, const char *name, const json_t *entry,
 
     *t = (Tensor){.name = name};
     if (!json_is_object(entry))
-        return refuse(failure, t, "the entry is not an object, expected one with dtype, shape and "
+        return refuse(failure, t,
+                      "the entry is not an object, expected one with dtype, shape and "
                       "data_offsets");
     for (size_t i = 0; i < 3; i++) {
         values[i] = json_object_get(entry, keys[i]);
@@ -139,8 +148,10 @@ bool safetensors_read_entry(Tensor *t, const char *name, const json_t *entry,
         if (strcmp(key, keys[0]) == 0 || strcmp(key, keys[1]) == 0 || strcmp(key, keys[2]) == 0)
             continue;
         failure_quote(quoted, sizeof quoted, key);
-        return refuse(failure, t, "the key \"%s\" is unknown, expected dtype, shape and "
-                      "data_offsets only", quoted);
+        return refuse(failure, t,
+                      "the key \"%s\" is unknown, expected dtype, shape and "
+                      "data_offsets only",
+                      quoted);
     }
     return read_type(t, values[0], failure) && read_shape(t, values[1], failure) &&
            read_offsets(t, values[2], data, data_size, failure);

@@ -17,7 +17,7 @@
 struct SafetensorsFile {
     void *map; /* NULL until mapped */
     size_t size;
-    json_t *header; /* keeps the names and the metadata alive */
+    json_t *header;         /* keeps the names and the metadata alive */
     const json_t *metadata; /* part of the header, or NULL */
     Tensor *tensors;
     size_t count;
@@ -156,7 +156,8 @@ static bool check_metadata(Reading *r)
     if (!json_is_object(metadata))
         return refuse(r, "%s is not an object, expected an object of strings",
                       SAFETENSORS_METADATA_NAME);
-    json_object_foreach(metadata, key, value) {
+    json_object_foreach(metadata, key, value)
+    {
         if (!json_is_string(value)) {
             char quoted[96];
 
@@ -200,20 +201,25 @@ static bool check_tiling(const Reading *r)
 
             failure_quote(name, sizeof name, t->name);
             failure_quote(other, sizeof other, sorted[i - 1]->name);
-            ok = refuse(r, "tensor \"%s\": its data begin at byte %zu and overlap those of "
-                        "\"%s\", expected byte %zu or later", name, begin, other, covered);
+            ok = refuse(r,
+                        "tensor \"%s\": its data begin at byte %zu and overlap those of "
+                        "\"%s\", expected byte %zu or later",
+                        name, begin, other, covered);
         } else if (begin > covered) {
             char name[96];
 
             failure_quote(name, sizeof name, t->name);
-            ok = refuse(r, "tensor \"%s\": there is a gap in front of its data, as bytes %zu to "
-                        "%zu belong to no tensor, expected no gap", name, covered, begin - 1);
+            ok = refuse(r,
+                        "tensor \"%s\": there is a gap in front of its data, as bytes %zu to "
+                        "%zu belong to no tensor, expected no gap",
+                        name, covered, begin - 1);
         }
         covered = begin + t->count * number_type_bytes(t->type);
     }
     free(sorted);
     if (ok && covered < r->data_size)
-        return refuse(r, "%zu trailing bytes behind the last tensor belong to none, "
+        return refuse(r,
+                      "%zu trailing bytes behind the last tensor belong to none, "
                       "expected the data to end at byte %zu of the data",
                       r->data_size - covered, covered);
     return ok;
@@ -231,11 +237,12 @@ static bool read_tensors(Reading *r)
     file->tensors = calloc(expected, sizeof(Tensor));
     if (file->tensors == NULL)
         return refuse(r, "there is not enough memory for its %zu tensors", expected);
-    json_object_foreach(file->header, name, entry) {
+    json_object_foreach(file->header, name, entry)
+    {
         if (strcmp(name, SAFETENSORS_METADATA_NAME) == 0)
             continue;
-        if (!safetensors_read_entry(&file->tensors[file->count], name, entry, r->data,
-                                    r->data_size, r->failure))
+        if (!safetensors_read_entry(&file->tensors[file->count], name, entry, r->data, r->data_size,
+                                    r->failure))
             return refuse(r, "%s", r->failure->text);
         file->count++;
     }
@@ -268,10 +275,7 @@ void safetensors_close(SafetensorsFile *file)
     free(file);
 }
 
-size_t safetensors_count(const SafetensorsFile *file)
-{
-    return file->count;
-}
+size_t safetensors_count(const SafetensorsFile *file) { return file->count; }
 
 const Tensor *safetensors_at(const SafetensorsFile *file, size_t i)
 {

@@ -154,8 +154,8 @@ static bool write_container(int descriptor, const SafetensorsWriter *writer, con
 
     for (size_t i = 0; i < 8; i++)
         prefix[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i) & 0xff);
-    return write_all(descriptor, prefix, sizeof prefix) &&
-           write_all(descriptor, header, length) && write_all(descriptor, spaces, padding) &&
+    return write_all(descriptor, prefix, sizeof prefix) && write_all(descriptor, header, length) &&
+           write_all(descriptor, spaces, padding) &&
            write_all(descriptor, writer->data, writer->size) && fsync(descriptor) == 0;
 }
 
@@ -200,8 +200,10 @@ bool safetensors_write(const SafetensorsWriter *writer, const char *path, Failur
 
     if (strlen(header) > SAFETENSORS_MAX_HEADER - 8) {
         free(header);
-        return fail(failure, "%s: the header would be larger than %d bytes, the most that readers "
-                    "take", quoted, (int)SAFETENSORS_MAX_HEADER);
+        return fail(failure,
+                    "%s: the header would be larger than %d bytes, the most that readers "
+                    "take",
+                    quoted, (int)SAFETENSORS_MAX_HEADER);
     }
 
     int descriptor = create_temporary(path, &temporary);

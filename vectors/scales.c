@@ -69,7 +69,7 @@ static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic
         for (size_t i = 0; i < t->rows; i++) {
             double sum = 0;
             size_t defined = 0;
-            for (size_t r = 0; r < SCALE_RUNS; r++)     /* in this order, whatever the threads did */
+            for (size_t r = 0; r < SCALE_RUNS; r++) /* in this order, whatever the threads did */
                 sum += squares[r][a][i];
             for (size_t j = 0; j < t->cols; j++)
                 defined += t->certificate[i * t->cols + j] != UNDEFINED;
@@ -96,8 +96,7 @@ static void find_bound(Scales *s, const Problem *p, const Arithmetic *arithmetic
     system_free(in);
 }
 
-Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracle *o,
-                     uint64_t seed)
+Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracle *o, uint64_t seed)
 {
     Scales *s = calloc(1, sizeof *s);
     if (!s)

@@ -13,11 +13,11 @@
 #include "oracle.h"
 
 enum { SCALE_RUNS = 32 };
-#define SCALE_SEED UINT64_C(20250929)       /* the date of the paper; any number would do */
+#define SCALE_SEED UINT64_C(20250929) /* the date of the paper; any number would do */
 
 typedef struct Scales {
-    double *sigma[ANSWERS];     /* one per row, rounded up to 3 significant bits; NaN without truth */
-    double *bound[ANSWERS];     /* one per element; infinite where the analysis gives no bound */
+    double *sigma[ANSWERS]; /* one per row, rounded up to 3 significant bits; NaN without truth */
+    double *bound[ANSWERS]; /* one per element; infinite where the analysis gives no bound */
 } Scales;
 
 Scales *error_scales(const Problem *, const Arithmetic *, const Oracle *, uint64_t seed);

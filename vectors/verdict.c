@@ -15,10 +15,7 @@ Thresholds thresholds_for(size_t elements)
                         score_threshold(elements, CHANCE_WRONG)};
 }
 
-static double ratio(double error, double scale)
-{
-    return error == 0 ? 0 : error / scale;
-}
+static double ratio(double error, double scale) { return error == 0 ? 0 : error / scale; }
 
 Score score_element(const Truth *t, size_t k, double sigma, double bound, double answered)
 {
@@ -42,8 +39,10 @@ Score score_element(const Truth *t, size_t k, double sigma, double bound, double
 
 Verdict verdict_begin(size_t elements)
 {
-    return (Verdict){.judgement = SUSPECT, .thresholds = thresholds_for(elements),
-                     .elements = elements, .worst_score.z = -1};
+    return (Verdict){.judgement = SUSPECT,
+                     .thresholds = thresholds_for(elements),
+                     .elements = elements,
+                     .worst_score.z = -1};
 }
 
 void verdict_add(Verdict *v, size_t index, Score s, double answered)

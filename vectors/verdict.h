@@ -28,12 +28,12 @@ Thresholds thresholds_for(size_t elements);
 
 /* One element's errors. */
 typedef struct Score {
-    double error;           /* |answer - truth|; infinite for a missing number */
-    double z;               /* error / sigma, 0 / 0 = 0 */
-    double of_bound;        /* error / bound, 0 / 0 = 0 */
-    bool defined;           /* the truth is a number */
-    bool judged;            /* and it has a finite sigma */
-    bool structural;        /* sigma is 0: only the truth itself will do */
+    double error;    /* |answer - truth|; infinite for a missing number */
+    double z;        /* error / sigma, 0 / 0 = 0 */
+    double of_bound; /* error / bound, 0 / 0 = 0 */
+    bool defined;    /* the truth is a number */
+    bool judged;     /* and it has a finite sigma */
+    bool structural; /* sigma is 0: only the truth itself will do */
 } Score;
 
 /* Element k of a truth against what a kernel answered. */
@@ -44,7 +44,7 @@ typedef struct Verdict {
     Judgement judgement;
     Thresholds thresholds;
     size_t elements, judged, undefined, structural, not_finite, past_bound;
-    size_t worst;           /* index of the largest z (ties: the first) over the whole tensor */
+    size_t worst; /* index of the largest z (ties: the first) over the whole tensor */
     Score worst_score;
     double most_of_bound;
 } Verdict;

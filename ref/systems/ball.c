@@ -42,10 +42,7 @@ static void set(System *in, void *x, const double *v, size_t n)
         arb_set_d((arb_ptr)x + k, v[k]);
 }
 
-static void inverse_root(System *in, void *x, unsigned long n)
-{
-    arb_rsqrt_ui(x, n, bits(in));
-}
+static void inverse_root(System *in, void *x, unsigned long n) { arb_rsqrt_ui(x, n, bits(in)); }
 
 static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
 {
@@ -119,7 +116,7 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
         case LOG:
             arb_log(v, a, prec);
             break;
-        case SILU_SLOPE:        /* gate (1 + x (1 - gate)) */
+        case SILU_SLOPE: /* gate (1 + x (1 - gate)) */
             denominator(rest, a, prec);
             arb_inv(gate, rest, prec);
             arb_sub_ui(rest, gate, 1, prec);
@@ -171,11 +168,24 @@ static void get(System *in, mpfr_t y, const void *x)
 }
 
 static const Operations operations = {
-    .name = "ball", .bytes = sizeof(arb_struct), .init = init, .clear = clear, .copy = copy,
-    .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .name = "ball",
+    .bytes = sizeof(arb_struct),
+    .init = init,
+    .clear = clear,
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = add_runs,
+    .subtract = subtract_runs,
     .multiply = multiply_runs,
-    .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
-    .reference = reference, .get = get,
+    .scale = scale,
+    .shift = shift,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
+    .reference = reference,
+    .get = get,
 };
 
 System *ball_system(long precision)

@@ -16,9 +16,9 @@
 typedef struct BoundedSystem {
     System base;
     Arithmetic arithmetic;
-    double u;               /* unit roundoff of accumulation */
-    double tiny;            /* smallest normal number: kernels may flush what lies below to 0 */
-    double largest;         /* largest finite number of accumulation */
+    double u;       /* unit roundoff of accumulation */
+    double tiny;    /* smallest normal number: kernels may flush what lies below to 0 */
+    double largest; /* largest finite number of accumulation */
 } BoundedSystem;
 
 static BoundedSystem *self(System *in) { return (BoundedSystem *)in; }
@@ -60,7 +60,7 @@ static void set(System *in, void *x, const double *v, size_t n)
 static void inverse_root(System *in, void *x, unsigned long n)
 {
     double y = 1 / sqrt((double)n);
-    *(Bounded *)x = (Bounded){y, y, 2 * self(in)->u * y};      /* a square root and a division */
+    *(Bounded *)x = (Bounded){y, y, 2 * self(in)->u * y}; /* a square root and a division */
 }
 
 static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
@@ -151,21 +151,21 @@ static double spread(Function f, double x, double e)
     switch (f) {
     case SIGMOID:
         return fmax(sigmoid_step(x, e), -sigmoid_step(x, -e));
-    case SILU: {    /* (x + e) s(x + e) - x s(x) = x (s(x + e) - s(x)) + e s(x + e) */
+    case SILU: { /* (x + e) s(x + e) - x s(x) = x (s(x + e) - s(x)) + e s(x + e) */
         double up = fabs(x * sigmoid_step(x, e) + e * sigmoid(x + e));
         double down = fabs(x * sigmoid_step(x, -e) - e * sigmoid(x - e));
         bool inside = fabs(x - minimum_at) <= e;
         return inside ? fmax(fmax(up, down), silu(x) - minimum) : fmax(up, down);
     }
     case EXP:
-        return exp(x + e) * -expm1(-e);     /* not exp(x) expm1(e): exp(x) may underflow */
+        return exp(x + e) * -expm1(-e); /* not exp(x) expm1(e): exp(x) may underflow */
     case LOG:
         return e < x ? -log1p(-e / x) : INFINITY;
-    case SILU_SLOPE: {  /* |SiLU''(y)| <= min(1/2, exp(-|y|) (2 + |y|)); SiLU' itself spans 1.2 */
+    case SILU_SLOPE: { /* |SiLU''(y)| <= min(1/2, exp(-|y|) (2 + |y|)); SiLU' itself spans 1.2 */
         double least = fmax(fabs(x) - e, 0);
         return fmin(e * fmin(0.5, exp(-least) * (2 + least)), 1.2);
     }
-    case GATE_SLOPE:    /* (g + e)(1 - g - e) - g (1 - g) = e (1 - 2g) - e^2 */
+    case GATE_SLOPE: /* (g + e)(1 - g - e) - g (1 - g) = e (1 - 2g) - e^2 */
         return e * (fabs(1 - 2 * x) + e);
     }
     return INFINITY;
@@ -185,7 +185,7 @@ static double function_roundoff(Function f, double x)
         return fast_exp;
     case LOG:
         return 4;
-    case SILU_SLOPE:            /* terms of up to 1 + |x|, see `about` */
+    case SILU_SLOPE: /* terms of up to 1 + |x|, see `about` */
         return fast_exp + 6;
     case GATE_SLOPE:
         return 2;
@@ -217,7 +217,7 @@ static double terms_of(Function f, double x, double value)
 {
     switch (f) {
     case LOG:
-        return fabs(value) + 1;                                     /* near 1: absolute */
+        return fabs(value) + 1; /* near 1: absolute */
     case SILU_SLOPE:
         return sigmoid(x) * (1 + fabs(x) * (1 + 0x1p-20 - sigmoid(x)));
     default:
@@ -233,7 +233,7 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
         double value = value_of(f, a.x);
         double moved = spread(f, a.x, a.error);
         double about = terms_of(f, a.x, value) + moved;
-        if (f == EXP)       /* B5 */
+        if (f == EXP) /* B5 */
             moved += gamma_of(s, 4 * (double)n) * about;
         double farthest = fabs(a.x) + a.error;
         /* Where exp(-x) overflows a gate of up to tiny becomes 0, and x times it. */
@@ -304,7 +304,7 @@ static void keep(System *in, Stage name, Matrix A)
             if (arithmetic_rounds_given(name) && format_round_double(x->x, f) == x->x)
                 continue;
             if (x->size == 0 && x->error == 0)
-                continue;       /* an exact 0 stays one in every format */
+                continue; /* an exact 0 stays one in every format */
             double size = name == STAGE_T1 ? x->size : fabs(x->x);
             if (size + x->error > format_largest(f))
                 x->error = INFINITY;
@@ -315,11 +315,23 @@ static void keep(System *in, Stage name, Matrix A)
 }
 
 static const Operations operations = {
-    .name = "bounded", .bytes = sizeof(Bounded), .copy = copy, .set = set,
-    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
-    .multiply = multiply_runs, .scale = scale,
-    .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
-    .reference = reference, .get = get, .stage = keep,
+    .name = "bounded",
+    .bytes = sizeof(Bounded),
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = add_runs,
+    .subtract = subtract_runs,
+    .multiply = multiply_runs,
+    .scale = scale,
+    .shift = shift,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
+    .reference = reference,
+    .get = get,
+    .stage = keep,
 };
 
 System *bounded_system(const Arithmetic *arithmetic)

@@ -44,10 +44,7 @@ static void set(System *in, void *x, const double *v, size_t n)
     (void)in, (void)x, (void)v, (void)n;
 }
 
-static void inverse_root(System *in, void *x, unsigned long n)
-{
-    (void)in, (void)x, (void)n;
-}
+static void inverse_root(System *in, void *x, unsigned long n) { (void)in, (void)x, (void)n; }
 
 /* add, subtract, shift */
 static void count_additions(System *in, void *z, const void *x, const void *y, size_t n)
@@ -94,10 +91,23 @@ static void reference(System *in, void *m, const void *x, size_t n)
 }
 
 static const Operations operations = {
-    .name = "counting", .bytes = 1, .init = init, .clear = clear, .copy = copy, .set = set,
-    .inverse_root = inverse_root, .add = count_additions, .subtract = count_additions,
-    .multiply = count_multiplications, .scale = count_multiplications, .shift = count_additions,
-    .divide = divide, .map = map_run, .sum = sum, .dot = dot, .reference = reference,
+    .name = "counting",
+    .bytes = 1,
+    .init = init,
+    .clear = clear,
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = count_additions,
+    .subtract = count_additions,
+    .multiply = count_multiplications,
+    .scale = count_multiplications,
+    .shift = count_additions,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
+    .reference = reference,
 };
 
 /* rows_in_parallel stays false: the counters are shared. */

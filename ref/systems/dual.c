@@ -32,7 +32,7 @@
 #include <stdlib.h>
 
 typedef struct Dual {
-    __mpfr_struct x, t;         /* value, tangent */
+    __mpfr_struct x, t; /* value, tangent */
 } Dual;
 
 typedef struct DualSystem {
@@ -161,7 +161,7 @@ static void product_tangent(Work *w, const Dual *x, const Dual *y)
 
 static void times(Work *w, Dual *z, const Dual *x, const Dual *y)
 {
-    product_tangent(w, x, y);           /* before z is written: it may be x or y */
+    product_tangent(w, x, y); /* before z is written: it may be x or y */
     mpfr_mul(&z->x, &x->x, &y->x, MPFR_RNDN);
     mpfr_set(&z->t, w->a, MPFR_RNDN);
 }
@@ -223,7 +223,7 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
     begin(in, &w);
     mpfr_set_zero(&c->x, 1);
     mpfr_set_zero(&c->t, 1);
-    if (n > 0)      /* 0 + x is x */
+    if (n > 0) /* 0 + x is x */
         times(&w, c, a, b);
     for (size_t k = 1; k < n; k++) {
         product_tangent(&w, a + k * dx, b + k * dy);
@@ -287,14 +287,14 @@ static void value_and_slope(Work *w, Function f, mpfr_srcptr x)
         mpfr_exp(w->q, x, MPFR_RNDN);
         mpfr_set(w->slope, w->q, MPFR_RNDN);
         break;
-    case LOG:                   /* its tangent is a division */
+    case LOG: /* its tangent is a division */
         mpfr_log(w->q, x, MPFR_RNDN);
         break;
     case SILU_SLOPE:
         sigmoid(w, x);
         silu_curvature(w, x);
         mpfr_set(w->slope, w->b, MPFR_RNDN);
-        mpfr_sub(w->rest, w->one, w->gate, MPFR_RNDN);      /* the value takes 1 - gate plainly */
+        mpfr_sub(w->rest, w->one, w->gate, MPFR_RNDN); /* the value takes 1 - gate plainly */
         mpfr_mul(w->b, w->rest, x, MPFR_RNDN);
         mpfr_add(w->b, w->b, w->one, MPFR_RNDN);
         mpfr_mul(w->q, w->gate, w->b, MPFR_RNDN);
@@ -344,11 +344,24 @@ static void get(System *in, mpfr_t y, const void *x)
 }
 
 static const Operations operations = {
-    .name = "dual", .bytes = sizeof(Dual), .init = init, .clear = clear, .copy = copy,
-    .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .name = "dual",
+    .bytes = sizeof(Dual),
+    .init = init,
+    .clear = clear,
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = add_runs,
+    .subtract = subtract_runs,
     .multiply = multiply_runs,
-    .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
-    .reference = reference, .get = get,
+    .scale = scale,
+    .shift = shift,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
+    .reference = reference,
+    .get = get,
 };
 
 System *dual_system(long bits)

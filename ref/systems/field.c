@@ -25,7 +25,7 @@ typedef struct FieldSystem {
 
 #define P FIELD_PRIME
 
-static uint64_t reduce(uint64_t x)      /* any x */
+static uint64_t reduce(uint64_t x) /* any x */
 {
     x = (x & P) + (x >> 61);
     return x >= P ? x - P : x;
@@ -51,7 +51,7 @@ static uint64_t power(uint64_t a, uint64_t n)
     return r;
 }
 
-static uint64_t inverse(uint64_t a)     /* Fermat: a^(P-2) a = 1 */
+static uint64_t inverse(uint64_t a) /* Fermat: a^(P-2) a = 1 */
 {
     if (a == 0)
         stop_on_bug(__func__, "division by 0 in the field; another key avoids it");
@@ -76,7 +76,7 @@ uint64_t field_random(uint64_t *state)
 {
     uint64_t x;
     do
-        x = mix((*state)++) >> 3;       /* 61 bits; P itself is drawn again */
+        x = mix((*state)++) >> 3; /* 61 bits; P itself is drawn again */
     while (x == P);
     return x;
 }
@@ -105,7 +105,7 @@ static void set(System *in, void *x, const double *v, size_t n)
         int e;
         int64_t m = (int64_t)ldexp(frexp(v[k], &e), 53);
         uint64_t magnitude = reduce((uint64_t)(m < 0 ? -m : m));
-        uint64_t unit = power(2, (uint64_t)(((e - 53) % 61 + 61) % 61));    /* 2^61 = 1 */
+        uint64_t unit = power(2, (uint64_t)(((e - 53) % 61 + 61) % 61)); /* 2^61 = 1 */
         uint64_t y = times(magnitude, unit);
         ((uint64_t *)x)[k] = m < 0 ? minus(0, y) : y;
     }
@@ -113,7 +113,7 @@ static void set(System *in, void *x, const double *v, size_t n)
 
 static void inverse_root(System *in, void *x, unsigned long n)
 {
-    *(uint64_t *)x = function(in, 3, n);    /* any fixed element serves as scale */
+    *(uint64_t *)x = function(in, 3, n); /* any fixed element serves as scale */
 }
 
 static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
@@ -154,7 +154,7 @@ static void shift(System *in, void *z, const void *x, const void *c, size_t n)
 static void divide(System *in, void *z, const void *x, const void *c, size_t n)
 {
     if (n == 0)
-        return;         /* an empty row's sum is 0, and nothing is divided by it */
+        return; /* an empty row's sum is 0, and nothing is divided by it */
     uint64_t by = inverse(*(const uint64_t *)c);
     scale(in, z, x, &by, n);
 }
@@ -214,10 +214,20 @@ static void reference(System *in, void *m, const void *x, size_t n)
 }
 
 static const Operations operations = {
-    .name = "field", .bytes = sizeof(uint64_t), .copy = copy, .set = set,
-    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
-    .multiply = multiply_runs, .scale = scale,
-    .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
+    .name = "field",
+    .bytes = sizeof(uint64_t),
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = add_runs,
+    .subtract = subtract_runs,
+    .multiply = multiply_runs,
+    .scale = scale,
+    .shift = shift,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
     .reference = reference,
 };
 

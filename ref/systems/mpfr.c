@@ -13,8 +13,8 @@
 typedef struct MpfrSystem {
     System base;
     mpfr_prec_t bits;
-    const Format *format;       /* NULL: unbounded exponents */
-    Arithmetic arithmetic;      /* of a played kernel */
+    const Format *format;  /* NULL: unbounded exponents */
+    Arithmetic arithmetic; /* of a played kernel */
 } MpfrSystem;
 
 static MpfrSystem *self(System *in) { return (MpfrSystem *)in; }
@@ -177,7 +177,7 @@ static void map_run(System *in, Function function, void *y, const void *x, size_
         case LOG:
             settle(f, v + k, mpfr_log(v + k, a + k, MPFR_RNDN));
             break;
-        case SILU_SLOPE:        /* gate (1 + x (1 - gate)) */
+        case SILU_SLOPE: /* gate (1 + x (1 - gate)) */
             denominator(f, rest, a + k, one);
             settle(f, gate, mpfr_div(gate, one, rest, MPFR_RNDN));
             settle(f, rest, mpfr_sub(rest, one, gate, MPFR_RNDN));
@@ -213,7 +213,7 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
     mpfr_t term;
     mpfr_init2(term, self(in)->bits);
     mpfr_set_zero(c, 1);
-    if (n > 0)      /* 0 + x is x */
+    if (n > 0) /* 0 + x is x */
         settle(f, c, mpfr_mul(c, a, b, MPFR_RNDN));
     for (size_t k = 1; k < n; k++) {
         settle(f, term, mpfr_mul(term, a + k * dx, b + k * dy, MPFR_RNDN));
@@ -259,11 +259,25 @@ static void keep(System *in, Stage s, Matrix A)
 }
 
 static const Operations operations = {
-    .name = "mpfr", .bytes = sizeof(__mpfr_struct), .init = init, .clear = clear, .copy = copy,
-    .set = set, .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
+    .name = "mpfr",
+    .bytes = sizeof(__mpfr_struct),
+    .init = init,
+    .clear = clear,
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = add_runs,
+    .subtract = subtract_runs,
     .multiply = multiply_runs,
-    .scale = scale, .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
-    .reference = reference, .get = get, .stage = keep,
+    .scale = scale,
+    .shift = shift,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
+    .reference = reference,
+    .get = get,
+    .stage = keep,
 };
 
 static MpfrSystem *make(long bits)

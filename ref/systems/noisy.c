@@ -26,7 +26,7 @@ typedef struct NoisySystem {
     Arithmetic arithmetic;
     gsl_rng *rng;
     double amplify;
-    double u, tiny;         /* amplified unit roundoff and smallest normal number of accumulation */
+    double u, tiny; /* amplified unit roundoff and smallest normal number of accumulation */
 } NoisySystem;
 
 static NoisySystem *self(System *in) { return (NoisySystem *)in; }
@@ -60,7 +60,7 @@ static void inverse_root(System *in, void *x, unsigned long n)
     double *y = x;
     *y = 1 / sqrt((double)n);
     int exponent;
-    if (frexp(*y, &exponent) != 0.5)        /* a power of 2: the root is exact, n = 4^k */
+    if (frexp(*y, &exponent) != 0.5) /* a power of 2: the root is exact, n = 4^k */
         perturb(in, y, 1);
 }
 
@@ -106,7 +106,7 @@ static void divide(System *in, void *z, const void *x, const void *c, size_t n)
     perturb(in, z, n);
 }
 
-static double two_to(int k)     /* -1022 <= k <= 1023 */
+static double two_to(int k) /* -1022 <= k <= 1023 */
 {
     uint64_t word = (uint64_t)(k + 1023) << 52;
     double y;
@@ -132,7 +132,7 @@ static double plain_exp(double x)
     return y * two_to(half) * two_to((int)k - half);
 }
 
-static double plain_log(double x)       /* correctly rounded, by MPFR: one per row of a softmax */
+static double plain_log(double x) /* correctly rounded, by MPFR: one per row of a softmax */
 {
     mpfr_t y;
     mpfr_init2(y, 53);
@@ -281,9 +281,9 @@ static void keep(System *in, Stage name, Matrix A)
         for (size_t j = k.first; j < k.end; j++) {
             double *x = entry(A, i, j);
             if (arithmetic_rounds_given(name) && format_round_double(*x, f) == *x)
-                continue;                                           /* N4: exact as it is */
+                continue; /* N4: exact as it is */
             if (*x != 0)
-                *x += v * xi(s) * fabs(*x) + underflow * xi(s);     /* N3 */
+                *x += v * xi(s) * fabs(*x) + underflow * xi(s); /* N3 */
         }
     }
 }
@@ -291,11 +291,24 @@ static void keep(System *in, Stage name, Matrix A)
 static void destroy(System *in) { gsl_rng_free(self(in)->rng); }
 
 static const Operations operations = {
-    .name = "noisy", .bytes = sizeof(double), .copy = copy, .set = set,
-    .inverse_root = inverse_root, .add = add_runs, .subtract = subtract_runs,
-    .multiply = multiply_runs, .scale = scale,
-    .shift = shift, .divide = divide, .map = map_run, .sum = sum, .dot = dot,
-    .reference = reference, .get = get, .product = noisy_product, .stage = keep,
+    .name = "noisy",
+    .bytes = sizeof(double),
+    .copy = copy,
+    .set = set,
+    .inverse_root = inverse_root,
+    .add = add_runs,
+    .subtract = subtract_runs,
+    .multiply = multiply_runs,
+    .scale = scale,
+    .shift = shift,
+    .divide = divide,
+    .map = map_run,
+    .sum = sum,
+    .dot = dot,
+    .reference = reference,
+    .get = get,
+    .product = noisy_product,
+    .stage = keep,
     .destroy = destroy,
 };
 

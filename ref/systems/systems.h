@@ -43,9 +43,9 @@ System *noisy_system(const Arithmetic *arithmetic, uint64_t seed, double amplify
 
 /* Binary64 values that carry a bound on the error of the declared arithmetic (running error analysis). */
 typedef struct Bounded {
-    double x;           /* the value, to binary64 */
-    double size;        /* at least |x|: the same sums with absolute values */
-    double error;       /* at least |computed - exact| for any order of the sums */
+    double x;     /* the value, to binary64 */
+    double size;  /* at least |x|: the same sums with absolute values */
+    double error; /* at least |computed - exact| for any order of the sums */
 } Bounded;
 System *bounded_system(const Arithmetic *arithmetic);
 
