@@ -91,8 +91,10 @@ static void solve_head(const Dump *d, size_t head, Output out[ANSWERS], size_t *
     Problem p = dump_problem(d, head);
     Oracle *o = oracle(&p, true, false);
     Scales *s = error_scales(&p, &d->arithmetic, o, SCALE_SEED);
-    for (Answer a = 0; a < problem_answers(&p); a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
+        if (!t->value)
+            continue; /* the problem has no such answer */
         for (size_t k = 0, at = head * t->rows * t->cols; k < t->rows * t->cols; k++, at++) {
             out[a].value[at] = t->value[k];
             out[a].tail[at] = t->tail[k];

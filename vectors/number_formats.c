@@ -66,7 +66,7 @@ double number_decode(NumberType type, const void *bytes)
     uint64_t fraction = bits & (hidden - 1);
     uint64_t top_exponent = 2 * (uint64_t)d->format->emax + 1;
     uint64_t biased = (bits >> fraction_bits) & top_exponent;
-    bool negative = (bits >> (8 * d->bytes - 1)) != 0;
+    bool negative = source[d->bytes - 1] >> 7 != 0;
     double magnitude;
 
     if (biased == top_exponent && fraction != 0)

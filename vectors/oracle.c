@@ -152,8 +152,9 @@ static void compare_naive(Oracle *o, const Problem *p, slong bits, const Solutio
 Oracle *oracle(const Problem *p, bool tails, bool naive)
 {
     Oracle *o = room(1, sizeof *o);
-    unsigned char *settled[ANSWERS];
-    for (Answer a = 0; a < problem_answers(p); a++) {
+    unsigned char *settled[ANSWERS] = {NULL};
+    const size_t answers = problem_answers(p);
+    for (Answer a = 0; a < answers; a++) {
         o->truth[a] = truth_of(p->length, answer_columns(a, p->dim));
         settled[a] = room(p->length * answer_columns(a, p->dim), 1);
     }
@@ -170,7 +171,7 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
         system_free(in);
     }
     /* What the highest precision cannot tell from a midpoint is a tie: both neighbours stand. */
-    for (Answer a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < answers; a++) {
         for (size_t k = 0; k < o->truth[a].rows * o->truth[a].cols; k++)
             if (!settled[a][k]) {
                 o->truth[a].certificate[k] = TIE;
