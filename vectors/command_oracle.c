@@ -93,7 +93,7 @@ static void solve_head(const Dump *d, size_t head, Output out[ANSWERS], size_t *
     Scales *s = error_scales(&p, &d->arithmetic, o, SCALE_SEED);
     for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
-        if (!t->value)
+        if (!t->value || !out[a].value)
             continue; /* the problem has no such answer */
         for (size_t k = 0, at = head * t->rows * t->cols; k < t->rows * t->cols; k++, at++) {
             out[a].value[at] = t->value[k];
