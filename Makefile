@@ -50,7 +50,9 @@ $B/libcastle.a: $(call objects,$(SOURCES))
 
 $B/libcastle.so: $(call objects,$(SOURCES))
 	@echo '  LINK $@'
-	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-soname,libcastle.so.0 $^ $(LIBS) -o $@
+	@echo '{ global: castle_*; local: *; };' > $B/libcastle.map
+	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-soname,libcastle.so.0 \
+	    -Wl,--version-script=$B/libcastle.map $^ $(LIBS) -o $@
 
 $B/castle: $(call objects,$(COMMANDS)) $B/libcastle.a
 	@echo '  LINK $@'

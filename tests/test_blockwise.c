@@ -11,7 +11,9 @@
 #include "blockwise.h"
 #include "parallel.h"
 #include "random_problem.h"
+#include "rounding_bounds.h"
 
+#include <math.h>
 #include <string.h>
 
 static Head field_head(System *in, size_t L, size_t d, size_t window, uint64_t seed, Matrix *dO)
@@ -130,12 +132,52 @@ static void blockwise_is_dense_in_balls(void **state)
         }
 }
 
+/* (33): in float the subtraction leaves about eps |D^(N-1)| / |D^(1)|. One value of 2^30 that comes after
+ * takes all of float's 24 bits of what stood in D_1 before; only recomputation brings them back. */
+static void taking_D_back_by_subtraction_is_exact_only_in_exact_arithmetic(void **state)
+{
+    (void)state;
+    enum { L = 5 };
+    static const double zero[L] = {0}, one[L] = {1, 1, 1, 1, 1}, value[L] = {3, 1, -2, 5, 4};
+    static const double outlier[L] = {0, 0.5, 0, 0x1p30, 0}, cotangent[L] = {1, -2, 3, 1, 2};
+    const Problem p = {.length = L,
+                       .dim = 1,
+                       .window = NO_WINDOW,
+                       .scale = 1,
+                       .cotangent = cotangent,
+                       .input = {zero, zero, outlier, one, zero, value}};
+    for (TakeBack how = BY_SUBTRACTION; how <= BY_RECOMPUTATION; how++) {
+        System *in = f32_system();
+        Head h = problem_head(&p, in);
+        Answers forward = answers_for(&h);
+        Matrix D = matrix(in, L, 1), dO = matrix_from(in, L, 1, cotangent);
+        Gradients dense = gradients_for(&h), g = gradients_for(&h);
+        backward(&h, dO, &dense);
+        blockwise(&h, 1, &forward, D);
+        assert_true(*(float *)entry(D, 0, 0) == 0x1p29F); /* 1/4 + 2^29 in real numbers */
+        backward_blockwise(&h, 1, &forward, D, dO, how, &g);
+        /* token 3 of 5 (row 2) reads u_1 = 1/4; taken back by subtraction it is 0 */
+        float expected = *(float *)entry(dense.dQC, 2, 0), found = *(float *)entry(g.dQC, 2, 0);
+        RoundingBounds bounds = rounding_bounds(&p, 24);
+        double bound = exp2(log2_rounding_bound(&bounds, ANSWER_DQC, 2, 0));
+        rounding_bounds_end(&bounds);
+        bool close = fabs((double)found - (double)expected) <= 2 * bound;
+        if (close != (how == BY_RECOMPUTATION)) {
+            print_error("dQC of token 3: dense %.9g, blockwise %.9g\n", (double)expected,
+                        (double)found);
+            fail();
+        }
+        system_free(in);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blockwise_is_dense_for_every_small_shape),
         cmocka_unit_test(blockwise_is_dense_for_ragged_shapes_and_windows_at_block_edges),
         cmocka_unit_test(blockwise_is_dense_in_balls),
+        cmocka_unit_test(taking_D_back_by_subtraction_is_exact_only_in_exact_arithmetic),
     };
     return cmocka_run_group_tests_name("blockwise", tests, NULL, NULL);
 }

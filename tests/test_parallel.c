@@ -346,6 +346,28 @@ static void lookahead_raises_a_logit_by_at_most_0_2784645(void **state)
     system_free(in);
 }
 
+/* sU is an unnormalised sum of up to L terms: with gates of 1/2 and values of 1 it grows as L does, so an
+ * absolute tolerance cannot be right for it. */
+static void lookahead_scores_grow_with_the_length(void **state)
+{
+    (void)state;
+    for (size_t L = 2; L <= 64; L *= 2) {
+        double zero[64] = {0}, one[64];
+        for (size_t k = 0; k < L; k++)
+            one[k] = 1;
+        const Problem p = {.length = L,
+                           .dim = 1,
+                           .window = NO_WINDOW,
+                           .scale = 1,
+                           .input = {zero, zero, one, one, zero, zero}};
+        System *in = f64_system();
+        Head head = problem_head(&p, in);
+        /* sU of key 1 at step L: L - 1 terms of sigmoid(0) */
+        assert_true(*(double *)entry(answers_of(&head).SU, L - 1, 0) == (double)(L - 1) / 2);
+        system_free(in);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +386,7 @@ int main(void)
         cmocka_unit_test(values_enter_linearly),
         cmocka_unit_test(lookahead_scores_are_linear_in_VU_and_in_QC),
         cmocka_unit_test(key_shift_moves_lse_only),
+        cmocka_unit_test(lookahead_scores_grow_with_the_length),
         cmocka_unit_test(lookahead_raises_a_logit_by_at_most_0_2784645),
     };
     return cmocka_run_group_tests_name("parallel", tests, open_field, close_field);
