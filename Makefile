@@ -50,7 +50,7 @@ $B/libcastle.a: $(call objects,$(SOURCES))
 
 $B/libcastle.so: $(call objects,$(SOURCES))
 	@echo '  LINK $@'
-	@echo '{ global: castle_*; local: *; };' > $B/libcastle.map
+	@echo '{ global: castle_truth; castle_judge; castle_version; local: *; };' > $B/libcastle.map
 	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-soname,libcastle.so.0 \
 	    -Wl,--version-script=$B/libcastle.map $^ $(LIBS) -o $@
 
