@@ -83,7 +83,7 @@ static void write_inputs(const Problem *p, const char *path)
 {
     json_t *object = json_pack("{s:I, s:I, s:i}", "length", (json_int_t)p->length, "dim",
                                (json_int_t)p->dim, "bits", BITS);
-    for (size_t k = 0; k < INPUTS; k++) {
+    for (Input k = 0; k < INPUTS; k++) {
         json_t *values = json_array();
         for (size_t i = 0; i < p->length * p->dim; i++)
             json_array_append_new(values, json_sprintf("%a", p->input[k][i]));
