@@ -46,8 +46,9 @@ void backward(const Head *h, Matrix dO, Gradients *g)
     /* T1 = scale QC VU^T and SC = scale QC KC^T: QC takes gradient from both */
     assign(g->dVU, stage(STAGE_DVU, scaled(c, product_tn(dT1, h->QC, EVERYWHERE))));
     Matrix KC = variant_causal_keys(h, h->KC);
-    assign(g->dQC, stage(STAGE_DQC, scaled(c, add(product(dS, KC, EVERYWHERE),
-                                                  product(dT1, h->VU, EVERYWHERE)))));
+    Matrix through_SC = product(dS, KC, EVERYWHERE);
+    Matrix through_T1 = product(dT1, h->VU, EVERYWHERE);
+    assign(g->dQC, stage(STAGE_DQC, scaled(c, add(through_SC, through_T1))));
     Matrix dKC = scaled(c, product_tn(dS, h->QC, EVERYWHERE));
     assign(g->dKC, stage(STAGE_DKC, variant_causal_keys(h, dKC))); /* 0 where KC takes no part */
     scope_close(h->QC.in, scope);

@@ -14,6 +14,9 @@
  * Memory. Every function below that returns a matrix makes a new one; it lives until the scope in
  * which it was made is closed. Views share their parent's entries.
  *
+ * Order. Two operations never stand as arguments of one call: C leaves open which comes first, and a
+ * system that draws random numbers would give other bytes with another compiler.
+ *
  * Errors. Shapes that do not fit are a bug of the caller: the function and the shapes are printed
  * and the program aborts.
  */
