@@ -132,7 +132,7 @@ sanitize:                                        ## the tests under address and 
 
 valgrind: $(TESTS) $B/castle                     ## the tests under valgrind
 	OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell CASTLE_TEST_SHORT=1 $(MAKE) check \
-	    RUN="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --trace-children=no"
+	    RUN="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite"
 
 bench: $B/tests/bench                            ## measure ratios against the limit and mpmath
 	OMP_NUM_THREADS=1 $B/tests/bench $B/bench tests/bench_mpmath.py
