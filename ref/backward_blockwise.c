@@ -70,13 +70,6 @@ static void backward_block(const Pass *p, size_t i, size_t j, Matrix Dj, Matrix 
     through_SU(p, i, j, dSU, Dj, dDj, T1, gates, G);
 }
 
-/* What block e added to D_j, (23): gates VU_e. */
-static Matrix addition_to_D(const Pass *p, size_t j, size_t e)
-{
-    return product(stage(STAGE_G, block_gates(&p->b, j, e)), block(&p->b, p->b.head->VU, e),
-                   EVERYWHERE);
-}
-
 /* D_j = D_j + gates VU_e, inverted: dD_j, complete for all query blocks after e, reaches VU_e and the
  * gates. */
 static void through_update(const Pass *p, size_t j, size_t e, Matrix dDj)
@@ -101,7 +94,7 @@ static Matrix partial_sums(const Pass *p, size_t j)
         if (i > j + 1)
             assign(Dj, rows(kept, (i - 1) * p->b.size, n));
         if (block_allowed(&p->b, j, i - 1))
-            accumulate(Dj, addition_to_D(p, j, i - 1));
+            accumulate(Dj, block_addition(&p->b, j, i - 1));
         scope_close(p->dO.in, scope);
     }
     return kept;
@@ -124,7 +117,7 @@ static void backward_keys(const Pass *p, size_t j, Matrix D, TakeBack how)
         if (i > j) {
             through_update(p, j, i - 1, dDj);
             if (how == BY_SUBTRACTION && block_allowed(&p->b, j, i - 1)) /* (33) */
-                assign(Dj, subtract(Dj, addition_to_D(p, j, i - 1)));
+                assign(Dj, subtract(Dj, block_addition(&p->b, j, i - 1)));
         }
         scope_close(in, scope);
     }

@@ -55,6 +55,12 @@ Matrix block_gates(const Blocks *b, size_t j, size_t e)
                                                     allowed_in(b, j, e))));
 }
 
+Matrix block_addition(const Blocks *b, size_t j, size_t e)
+{
+    Matrix G = stage(STAGE_G, block_gates(b, j, e));
+    return product(G, block(b, b->head->VU, e), EVERYWHERE);
+}
+
 Matrix block_T1(const Blocks *b, size_t i)
 {
     const Head *h = b->head;

@@ -29,6 +29,9 @@ bool block_allowed(const Blocks *, size_t j, size_t e);
 /* sigmoid(scale QU_j KU_e^T) o allowed */
 Matrix block_gates(const Blocks *, size_t j, size_t e);
 
+/* What the tokens of T_e add to D_j, (23): G VU_e with G = gates of (j, e). */
+Matrix block_addition(const Blocks *, size_t j, size_t e);
+
 /* T1_ii = (scale QC_i VU_i^T) o tril */
 Matrix block_T1(const Blocks *, size_t i);
 

@@ -30,8 +30,7 @@ void take_in_block(const Blocks *b, Matrix D, size_t j, size_t e)
     if (!block_allowed(b, j, e))
         return;
     Matrix Dj = block(b, D, j);
-    Matrix G = stage(STAGE_G, block_gates(b, j, e));
-    assign(Dj, add(Dj, product(G, block(b, b->head->VU, e), EVERYWHERE)));
+    assign(Dj, add(Dj, block_addition(b, j, e)));
 }
 
 /* Queries T_i and keys T_j. */
