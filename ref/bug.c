@@ -16,3 +16,11 @@ void stop_on_bug(const char *function, const char *format, ...)
     (void)fputc('\n', stderr);
     abort();
 }
+
+void *room_for(const char *function, size_t n, size_t size)
+{
+    void *room = calloc(n ? n : 1, size);
+    if (!room)
+        stop_on_bug(function, "out of memory for %zu things of %zu bytes", n, size);
+    return room;
+}

@@ -15,14 +15,6 @@ static Matrix part(const Cache *c, size_t k)
     return parts[k];
 }
 
-static double *room_for(size_t n)
-{
-    double *v = malloc(n * sizeof *v);
-    if (!v)
-        stop_on_bug("cache_file", "out of memory for %zu numbers", n);
-    return v;
-}
-
 /* The first `length` rows as binary64 numbers; false if one is not. */
 static bool as_doubles(Matrix A, size_t length, double *v)
 {
@@ -47,7 +39,7 @@ bool cache_save(const Cache *c, const char *path, Failure *f)
         return fail(f, "%s: the cache is in the system %s, whose entries are no real numbers", path,
                     c->U.in->op->name);
     SafetensorsWriter *w = safetensors_writer_new();
-    double *v = room_for(c->length * c->U.cols);
+    double *v = room_for(__func__, c->length * c->U.cols, sizeof(double));
     bool exact = true;
     for (size_t k = 0; exact && k < PARTS; k++) {
         exact = as_doubles(part(c, k), c->length, v);
@@ -68,7 +60,7 @@ static bool load_part(Matrix A, size_t length, SafetensorsFile *file, const char
     if (!t || t->dims != 4 || t->shape[2] != length || t->count != length * A.cols)
         return fail(f, "%s: tensor \"%s\" is missing or not [1, 1, %zu, %zu] as \"u\" is", path,
                     name, length, A.cols);
-    double *v = room_for(t->count);
+    double *v = room_for(__func__, t->count, sizeof(double));
     for (size_t k = 0; k < t->count; k++)
         v[k] = tensor_value(t, k);
     A.in->op->set(A.in, A.entries, v, t->count);

@@ -68,14 +68,6 @@ typedef struct Output {
     double *value, *tail, *typed, *sigma;
 } Output;
 
-static double *room(size_t n)
-{
-    double *p = calloc(n, sizeof *p);
-    if (!p)
-        stop_on_bug("command_oracle", "out of memory for %zu numbers", n);
-    return p;
-}
-
 /* Sigma has 3 significant bits: exact in F32 but for its range, where it must not become smaller. */
 static double sigma_in_float(double sigma)
 {
@@ -160,7 +152,10 @@ static bool solve_file(const Options *o, Failure *f)
     size_t heads = dump_problems(&d), ties = 0;
     for (Answer a = 0; a < dump_answers(&d); a++) {
         size_t n = heads * d.length * answer_columns(a, d.dim);
-        out[a] = (Output){room(n), room(n), room(n), room(n)};
+        out[a] = (Output){room_for("command_oracle", n, sizeof(double)),
+                          room_for("command_oracle", n, sizeof(double)),
+                          room_for("command_oracle", n, sizeof(double)),
+                          room_for("command_oracle", n, sizeof(double))};
     }
     char name[80];
     failure_quote_path(name, sizeof name, o->file);

@@ -8,20 +8,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void *room(size_t n, size_t size)
-{
-    void *p = calloc(n ? n : 1, size);
-    if (!p)
-        stop_on_bug("oracle", "out of memory for %zu numbers", n);
-    return p;
-}
-
 static Truth truth_of(size_t rows, size_t cols)
 {
     size_t n = rows * cols;
-    return (Truth){
-        rows,      cols, room(n, sizeof(double)), room(n, sizeof(double)), room(n, sizeof(double)),
-        room(n, 1)};
+    return (Truth){rows,
+                   cols,
+                   room_for("oracle", n, sizeof(double)),
+                   room_for("oracle", n, sizeof(double)),
+                   room_for("oracle", n, sizeof(double)),
+                   room_for("oracle", n, 1)};
 }
 
 /* Rounds both ends of the ball to binary64. True when they agree: the truth rounds to *x. */
@@ -151,12 +146,12 @@ static void compare_naive(Oracle *o, const Problem *p, slong bits, const Solutio
 
 Oracle *oracle(const Problem *p, bool tails, bool naive)
 {
-    Oracle *o = room(1, sizeof *o);
+    Oracle *o = room_for("oracle", 1, sizeof *o);
     unsigned char *settled[ANSWERS] = {NULL};
     const size_t answers = problem_answers(p);
     for (Answer a = 0; a < answers; a++) {
         o->truth[a] = truth_of(p->length, answer_columns(a, p->dim));
-        settled[a] = room(p->length * answer_columns(a, p->dim), 1);
+        settled[a] = room_for("oracle", p->length * answer_columns(a, p->dim), 1);
     }
     bool finite = problem_is_finite(p);
     size_t left = 1;

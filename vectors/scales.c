@@ -7,14 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static double *room(size_t n)
-{
-    double *p = calloc(n ? n : 1, sizeof *p);
-    if (!p)
-        stop_on_bug("error_scales", "out of memory for %zu numbers", n);
-    return p;
-}
-
 /* The next larger number of 3 significant bits: so coarse that the last bit of a sum of squares,
  * which could differ between machines, does not show. */
 static double round_up(double x)
@@ -61,7 +53,7 @@ static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t r = 0; r < SCALE_RUNS; r++) {
         for (Answer a = 0; a < ANSWERS; a++)
-            squares[r][a] = room(o->truth[a].rows);
+            squares[r][a] = room_for("error_scales", o->truth[a].rows, sizeof(double));
         noisy_run(p, arithmetic, o, seed + r, squares[r]);
     }
     for (Answer a = 0; a < ANSWERS; a++) {
@@ -102,8 +94,8 @@ Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracl
     if (!s)
         stop_on_bug(__func__, "out of memory");
     for (Answer a = 0; a < ANSWERS; a++) {
-        s->sigma[a] = room(o->truth[a].rows);
-        s->bound[a] = room(o->truth[a].rows * o->truth[a].cols);
+        s->sigma[a] = room_for("error_scales", o->truth[a].rows, sizeof(double));
+        s->bound[a] = room_for("error_scales", o->truth[a].rows * o->truth[a].cols, sizeof(double));
     }
     find_sigma(s, p, arithmetic, o, seed);
     find_bound(s, p, arithmetic, o);
