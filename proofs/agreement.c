@@ -8,6 +8,7 @@
 #include "parallel.h"
 #include "rounding_bounds.h"
 #include "sequential.h"
+#include "solve.h"
 
 #include <float.h>
 #include <math.h>

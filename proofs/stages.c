@@ -7,6 +7,7 @@
 #include "decode.h"
 #include "parallel.h"
 #include "systems.h"
+#include "solve.h"
 
 #include <string.h>
 

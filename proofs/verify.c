@@ -103,13 +103,14 @@ static bool add_dump(Items *items, const char *path, Failure *f)
         return false;
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t stem = strcspn(base, ".");
-    for (size_t h = 0; h < dump_problems(&d); h++) {
+    for (size_t h = 0; h < task_problems(&d.task); h++) {
         Item *item = add_item(items);
-        item->problem = dump_problem(&d, h);
+        item->problem = task_problem(&d.task, h);
         snprintf(item->name, sizeof item->name, "%.*s #%zu", stem < 14 ? (int)stem : 14, base, h);
-        for (size_t k = 0; k < (d.cotangent ? INPUTS + 1 : INPUTS); k++) {
+        for (size_t k = 0; k < (d.task.cotangent ? INPUTS + 1 : INPUTS); k++) {
             const double *from = k < INPUTS ? item->problem.input[k] : item->problem.cotangent;
-            memcpy(own(item, k, d.length * d.dim), from, d.length * d.dim * sizeof *from);
+            memcpy(own(item, k, d.task.size.length * d.task.size.dim), from,
+                   d.task.size.length * d.task.size.dim * sizeof *from);
         }
         if (!problem_is_finite(&item->problem)) {
             dump_close(&d);

@@ -67,7 +67,8 @@ static const char *const stage_names[STAGES] = {
     [STAGE_O] = "o",          [STAGE_LSE] = "lse",     [STAGE_U] = "u",     [STAGE_DP] = "dp",
     [STAGE_DS] = "ds",        [STAGE_DSU] = "dsu",     [STAGE_DT1] = "dt1", [STAGE_DG] = "dg",
     [STAGE_DZ] = "dz",        [STAGE_DQU] = "dqu",     [STAGE_DKU] = "dku", [STAGE_DVU] = "dvu",
-    [STAGE_DQC] = "dqc",      [STAGE_DKC] = "dkc",     [STAGE_DVC] = "dvc",
+    [STAGE_DQC] = "dqc",      [STAGE_DKC] = "dkc",     [STAGE_DVC] = "dvc", [STAGE_Y] = "y",
+    [STAGE_DX] = "dx",        [STAGE_DW] = "dw",
 };
 
 const char *stage_name(Stage s) { return stage_names[s]; }
@@ -83,8 +84,8 @@ double arithmetic_site_roundoff(const Arithmetic *a, Stage s)
 
 static const Stage operands[] = {STAGE_INPUT, STAGE_T1,  STAGE_G,   STAGE_P,
                                  STAGE_DS,    STAGE_DSU, STAGE_DT1, STAGE_DZ};
-static const Stage stored[] = {STAGE_O,   STAGE_U,   STAGE_DQU, STAGE_DKU,
-                               STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
+static const Stage stored[] = {STAGE_O,   STAGE_U,   STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC,
+                               STAGE_DKC, STAGE_DVC, STAGE_Y,   STAGE_DX,  STAGE_DW};
 
 static void set_operands(Arithmetic *a, const Format *f)
 {
@@ -154,7 +155,7 @@ bool arithmetic_parse(Arithmetic *a, const char *text, char *why, size_t why_siz
                 why, why_size,
                 "unknown item \"%.40s\" in arithmetic \"%.80s\": expected "
                 "key=format, with a key of accumulate operands inputs scale sc t1 g su p cache o "
-                "lse u dp ds dsu dt1 dg dz dqu dku dvu dqc dkc dvc",
+                "lse u dp ds dsu dt1 dg dz dqu dku dvu dqc dkc dvc y dx dw",
                 item, text);
             return false;
         }

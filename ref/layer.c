@@ -95,7 +95,7 @@ void layer_forward(const Layer *layer, Matrix X, size_t batch, Form *form, Matri
             attend(layer, &head, h, form, O);
             scope_close(X.in, scope);
         }
-        assign(sequence(Y, batch, b), product(O, layer->W.WO, EVERYWHERE));
+        assign(sequence(Y, batch, b), stage(STAGE_Y, product(O, layer->W.WO, EVERYWHERE)));
         scope_close(X.in, outer);
     }
 }
@@ -127,13 +127,33 @@ static void through_head(const Layer *layer, Matrix X, size_t h, Matrix O, Matri
     through_projection(layer, X, W->WVC, h, g.dVC, dX, dW->WVC);
 }
 
-static void clear(LayerGradients *g)
+/* dX, then the gradients of the weights. */
+typedef struct GradientList {
+    Matrix of[8];
+} GradientList;
+
+static GradientList all_of(const LayerGradients *g)
 {
-    Weights *W = &g->dW;
-    const Matrix all[] = {g->dX, W->WQU, W->WKU, W->WVU, W->WQC, W->WKC, W->WVC, W->WO};
+    const Weights *W = &g->dW;
+    return (GradientList){{g->dX, W->WQU, W->WKU, W->WVU, W->WQC, W->WKC, W->WVC, W->WO}};
+}
+
+static void clear(const LayerGradients *g)
+{
+    GradientList all = all_of(g);
     Scope scope = scope_open(g->dX.in);
-    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
-        assign(all[k], matrix(all[k].in, all[k].rows, all[k].cols));
+    for (size_t k = 0; k < sizeof all.of / sizeof *all.of; k++)
+        assign(all.of[k], matrix(g->dX.in, all.of[k].rows, all.of[k].cols));
+    scope_close(g->dX.in, scope);
+}
+
+/* The sums over heads and sequences, as a kernel stores them. */
+static void store(const LayerGradients *g)
+{
+    GradientList all = all_of(g);
+    Scope scope = scope_open(g->dX.in);
+    for (size_t k = 0; k < sizeof all.of / sizeof *all.of; k++)
+        assign(all.of[k], stage(k == 0 ? STAGE_DX : STAGE_DW, all.of[k]));
     scope_close(g->dX.in, scope);
 }
 
@@ -147,7 +167,7 @@ void layer_backward(const Layer *layer, Matrix X, size_t batch, Matrix dY, Layer
         Matrix O = matrix(X.in, Xb.rows, layer->W.WO.rows);
 
         /* Y = O WO */
-        Matrix dO = product_nt(dYb, layer->W.WO, EVERYWHERE);
+        Matrix dO = stage(STAGE_INPUT, product_nt(dYb, layer->W.WO, EVERYWHERE));
         for (size_t h = 0; h < layer->heads; h++) {
             Scope scope = scope_open(X.in);
             through_head(layer, Xb, h, O, dO, sequence(g->dX, batch, b), &g->dW);
@@ -156,4 +176,5 @@ void layer_backward(const Layer *layer, Matrix X, size_t batch, Matrix dY, Layer
         accumulate(g->dW.WO, product_tn(O, dYb, EVERYWHERE));
         scope_close(X.in, outer);
     }
+    store(g);
 }

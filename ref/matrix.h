@@ -92,6 +92,9 @@ typedef enum Stage {
     STAGE_DQC,
     STAGE_DKC,
     STAGE_DVC,
+    STAGE_Y, /* of a layer: its answer, and the gradients of its input and weights */
+    STAGE_DX,
+    STAGE_DW,
     STAGES
 } Stage;
 

@@ -19,6 +19,7 @@
 #include "oracle.h"
 #include "parallel.h"
 #include "sequential.h"
+#include "solve.h"
 #include "systems.h"
 #include "version.h"
 

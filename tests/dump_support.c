@@ -60,7 +60,7 @@ void draft_write(const Draft *f, const char *path)
     safetensors_writer_free(w);
 }
 
-const DumpOptions nothing = {NULL, NULL, NULL};
+const DumpOptions nothing = {0};
 
 Dump draft_opened(const Draft *f, const DumpOptions *given)
 {
@@ -75,7 +75,7 @@ Dump draft_opened(const Draft *f, const DumpOptions *given)
 bool dump_is_empty(const Dump *d)
 {
     static const Dump none;
-    return d->file == none.file && memcmp(d->input, none.input, sizeof d->input) == 0 &&
+    return d->file == none.file && memcmp(&d->task, &none.task, sizeof d->task) == 0 &&
            memcmp(d->answer, none.answer, sizeof d->answer) == 0;
 }
 

@@ -11,6 +11,7 @@
 #include "random_problem.h"
 #include "rounding_bounds.h"
 #include "sequential.h"
+#include "solve.h"
 
 #include <math.h>
 

@@ -217,13 +217,14 @@ static void leaving_a_format_restores_the_widest_range(void **unused)
 
 /* ---- declarations --------------------------------------------------------------------------- */
 
-static const char *const keys[] = {"inputs", "scale", "sc",  "t1",  "g",   "su",  "p",   "cache",
-                                   "o",      "lse",   "u",   "dp",  "ds",  "dsu", "dt1", "dg",
-                                   "dz",     "dqu",   "dku", "dvu", "dqc", "dkc", "dvc"};
-static const Stage stages[] = {STAGE_INPUT, STAGE_SCALE, STAGE_SC,  STAGE_T1,  STAGE_G,  STAGE_SU,
-                               STAGE_P,     STAGE_CACHE, STAGE_O,   STAGE_LSE, STAGE_U,  STAGE_DP,
-                               STAGE_DS,    STAGE_DSU,   STAGE_DT1, STAGE_DG,  STAGE_DZ, STAGE_DQU,
-                               STAGE_DKU,   STAGE_DVU,   STAGE_DQC, STAGE_DKC, STAGE_DVC};
+static const char *const keys[] = {
+    "inputs", "scale", "sc", "t1", "g",   "su",  "p",   "cache", "o",   "lse", "u", "dp", "ds",
+    "dsu",    "dt1",   "dg", "dz", "dqu", "dku", "dvu", "dqc",   "dkc", "dvc", "y", "dx", "dw"};
+static const Stage stages[] = {STAGE_INPUT, STAGE_SCALE, STAGE_SC,  STAGE_T1,  STAGE_G,   STAGE_SU,
+                               STAGE_P,     STAGE_CACHE, STAGE_O,   STAGE_LSE, STAGE_U,   STAGE_DP,
+                               STAGE_DS,    STAGE_DSU,   STAGE_DT1, STAGE_DG,  STAGE_DZ,  STAGE_DQU,
+                               STAGE_DKU,   STAGE_DVU,   STAGE_DQC, STAGE_DKC, STAGE_DVC, STAGE_Y,
+                               STAGE_DX,    STAGE_DW};
 
 static void every_stage_has_a_name(void **unused)
 {
@@ -255,8 +256,8 @@ static bool is_operand(Stage s)
 /* Answers but lse, which stays in float32. */
 static bool is_answer(Stage s)
 {
-    const Stage answers[] = {STAGE_O,   STAGE_U,   STAGE_DQU, STAGE_DKU,
-                             STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
+    const Stage answers[] = {STAGE_O,   STAGE_U,   STAGE_DQU, STAGE_DKU, STAGE_DVU, STAGE_DQC,
+                             STAGE_DKC, STAGE_DVC, STAGE_Y,   STAGE_DX,  STAGE_DW};
     return is_one_of(s, answers, sizeof answers / sizeof *answers);
 }
 

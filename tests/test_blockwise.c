@@ -12,6 +12,7 @@
 #include "parallel.h"
 #include "random_problem.h"
 #include "rounding_bounds.h"
+#include "solve.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,6 +9,7 @@
 #include "random_problem.h"
 #include "systems.h"
 #include "vectors_support.h"
+#include "solve.h"
 
 #include <string.h>
 

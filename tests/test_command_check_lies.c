@@ -166,12 +166,12 @@ static Case *cut(const char *path, size_t head, size_t length)
     *c = (Case){.batch = 1,
                 .heads = 1,
                 .length = length,
-                .dim = d.dim,
-                .input_type = d.type,
+                .dim = d.task.size.dim,
+                .input_type = d.task.type,
                 .answer_type = d.answer_type[ANSWER_O]};
-    assert_true(length <= d.length && numbers_in(c) <= MOST_NUMBERS);
+    assert_true(length <= d.task.size.length && numbers_in(c) <= MOST_NUMBERS);
     for (size_t k = 0; k < INPUTS; k++)
-        memcpy(c->input[k], dump_problem(&d, head).input[k], numbers_in(c) * sizeof(double));
+        memcpy(c->input[k], task_problem(&d.task, head).input[k], numbers_in(c) * sizeof(double));
     for (Answer a = 0; a < CASE_ANSWERS; a++) {
         const double *answer = dump_answer(&d, a, head);
         c->absent[a] = answer == NULL;

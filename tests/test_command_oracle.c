@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "command_support.h"
+#include "scales.h"
 
 #include <math.h>
 #include <sys/stat.h>
@@ -17,6 +18,21 @@ static double z_of(const json_t *doc, Answer a)
     return json_number_value(json_object_get(tensor_in(doc, 0, a), "z"));
 }
 
+/* The error scales of one head for float32, computed here. */
+static Scales *scales_of(const Case *c, size_t head, size_t window)
+{
+    Problem p = {.length = c->length, .dim = c->dim, .window = window};
+    Arithmetic arithmetic;
+    char why[200];
+    for (Input k = 0; k < INPUTS; k++)
+        p.input[k] = c->input[k] + head * c->length * c->dim;
+    assert_true(arithmetic_parse(&arithmetic, "float32", why, sizeof why));
+    Oracle *o = oracle(&p, true, false);
+    Scales *s = error_scales(&p, &arithmetic, o, SCALE_SEED);
+    oracle_free(o);
+    return s;
+}
+
 /* Its own values and its values in float32 are answers of a right kernel, with an error near 0. */
 static void the_oracle_agrees_with_the_checker(void **state)
 {
@@ -24,7 +40,7 @@ static void the_oracle_agrees_with_the_checker(void **state)
     const char *truth = scratch_path("truth");
     (void)state;
     run_right("oracle", saved(c, "inputs"), "-o", truth);
-    assert_out("truth: answers o, lse, u of 2 heads, 0 ties\n");
+    assert_out("truth: the answers o lse u; 0 ties\n");
     run_right("check", "--strict", "--json", "--arithmetic", "float64", truth);
     json_t *doc = document();
     for (Answer a = 0; a < CASE_ANSWERS; a++)
@@ -39,6 +55,7 @@ static void the_oracle_agrees_with_the_checker(void **state)
     assert_string_equal(safetensors_metadata(file, "scale"), "1/sqrt(d)");
     assert_string_equal(safetensors_metadata(file, "arithmetic"), "float32");
     assert_string_equal(safetensors_metadata(file, "ties"), "0");
+    Scales *scales[] = {scales_of(c, 0, 5), scales_of(c, 1, 5)};
     for (Answer a = 0; a < CASE_ANSWERS; a++) {
         const Tensor *part[4];
         static const char *const tails[] = {"", ".lo", ".f32", ".sigma"};
@@ -49,23 +66,28 @@ static void the_oracle_agrees_with_the_checker(void **state)
             part[k] = safetensors_find(file, name);
             assert_non_null(part[k]);
             assert_int_equal(part[k]->type, types[k]);
-            assert_int_equal(part[k]->count, numbers_of(c, a));
+            assert_int_equal(part[k]->count, k < 3 ? numbers_of(c, a) : c->heads * c->length);
         }
+        size_t cols = answer_columns(a, c->dim);
         for (size_t i = 0; i < numbers_of(c, a); i++) {
             double x = tensor_value(part[0], i), tail = tensor_value(part[1], i);
-            double sigma = tensor_value(part[3], i);
+            double sigma = tensor_value(part[3], i / cols);
             c->answer[a][i] = tensor_value(part[2], i);
             /* both correctly rounded: neither can be moved by what is left */
             assert_true(x + tail == x);
             assert_true(c->answer[a][i] == (double)(float)x);
             /* exact only where nothing is computed: the last row of u */
-            assert_true(x == 0 ? sigma == 0 : sigma > 0 && sigma < 1e-4);
+            assert_true(x == 0 ? sigma == 0 : sigma > 0);
+            size_t row = i / cols;
+            assert_true(sigma == scales[row / c->length]->sigma[a][row % c->length]);
         }
     }
     for (Input k = 0; k < INPUTS; k++)
         for (size_t i = 0; i < numbers_in(c); i++)
             assert_true(tensor_value(safetensors_find(file, input_name(k)), i) == c->input[k][i]);
     safetensors_close(file);
+    scales_free(scales[0]);
+    scales_free(scales[1]);
     c->answer_type = TYPE_F32;
     judges("right", "--strict", saved(c, "dump"));
     free(c);
@@ -114,8 +136,8 @@ static void inputs_of_mixed_types_are_kept_exactly(void **state)
     safetensors_writer_free(w);
     run_right("oracle", scratch_path("mixed"), "-o", scratch_path("truth"));
     Dump d = opened(scratch_path("truth"));
-    assert_int_equal(d.type, TYPE_F32);
-    assert_true(d.input[INPUT_QC][0] == small && d.input[INPUT_QU][0] == fine);
+    assert_int_equal(d.task.type, TYPE_F32);
+    assert_true(d.task.input[INPUT_QC][0] == small && d.task.input[INPUT_QU][0] == fine);
     dump_close(&d);
 }
 

@@ -16,9 +16,9 @@
 static void assert_described(const Dump *d, const char *window, const char *scale)
 {
     char text[60];
-    dump_describe_window(d, text, sizeof text);
+    task_describe_window(&d->task, text, sizeof text);
     assert_string_equal(text, window);
-    dump_describe_scale(d, text, sizeof text);
+    task_describe_scale(&d->task, text, sizeof text);
     assert_string_equal(text, scale);
 }
 
@@ -28,9 +28,9 @@ static void what_is_not_stated_has_a_default(void **state)
     Dump d = draft_opened(&f, &nothing);
     (void)state;
     assert_false(d.window_stated || d.scale_stated || d.arithmetic_stated);
-    assert_int_equal(d.window, NO_WINDOW);
-    assert_true(d.scale == 0);
-    assert_string_equal(d.arithmetic.name, "float32");
+    assert_int_equal(d.task.window, NO_WINDOW);
+    assert_true(d.task.scale == 0);
+    assert_string_equal(d.task.arithmetic.name, "float32");
     assert_described(&d, "none", "1/sqrt(d)");
     dump_close(&d);
 }
@@ -42,11 +42,11 @@ static void metadata_are_read(void **state)
     f.window = "17", f.scale = "-0.1", f.arithmetic = "bfloat16,p=float32";
     Dump d = draft_opened(&f, &nothing);
     assert_true(d.window_stated && d.scale_stated && d.arithmetic_stated);
-    assert_int_equal(d.window, 17);
-    assert_true(d.scale == -0.1);
-    assert_string_equal(d.arithmetic.name, "bfloat16,p=float32");
-    assert_ptr_equal(d.arithmetic.site[STAGE_P], &BINARY32);
-    assert_ptr_equal(d.arithmetic.site[STAGE_G], &BFLOAT16);
+    assert_int_equal(d.task.window, 17);
+    assert_true(d.task.scale == -0.1);
+    assert_string_equal(d.task.arithmetic.name, "bfloat16,p=float32");
+    assert_ptr_equal(d.task.arithmetic.site[STAGE_P], &BINARY32);
+    assert_ptr_equal(d.task.arithmetic.site[STAGE_G], &BFLOAT16);
     assert_described(&d, "17", "-0.10000000000000001");
     dump_close(&d);
 
@@ -58,26 +58,27 @@ static void metadata_are_read(void **state)
 
     f.window = "0";
     d = draft_opened(&f, &nothing);
-    assert_int_equal(d.window, 0);
+    assert_int_equal(d.task.window, 0);
     assert_described(&d, "0", "1/sqrt(d)");
     dump_close(&d);
 }
 
 static void the_command_line_overrides_metadata(void **state)
 {
-    const DumpOptions given = {"tf32", "5", "0.25"}, defaults = {NULL, "none", "1/sqrt(d)"};
+    const DumpOptions given = {.arithmetic = "tf32", .window = "5", .scale = "0.25"},
+                      defaults = {.window = "none", .scale = "1/sqrt(d)"};
     Draft f = full_draft();
     (void)state;
     f.window = "17", f.scale = "2", f.arithmetic = "bfloat16";
     Dump d = draft_opened(&f, &given);
     assert_described(&d, "5", "0.25");
-    assert_string_equal(d.arithmetic.name, "tf32");
+    assert_string_equal(d.task.arithmetic.name, "tf32");
     assert_true(d.window_stated && d.scale_stated && d.arithmetic_stated);
     dump_close(&d);
 
     d = draft_opened(&f, &defaults);
     assert_described(&d, "none", "1/sqrt(d)");
-    assert_string_equal(d.arithmetic.name, "bfloat16");
+    assert_string_equal(d.task.arithmetic.name, "bfloat16");
     dump_close(&d);
 
     /* ... also where the metadata are unusable */
@@ -113,7 +114,7 @@ static void arithmetic_defaults_to_the_type_of_the_answers(void **state)
         if (cases[k].has_u)
             draft_add(&f, "u", cases[k].u, 4, 0);
         Dump d = draft_opened(&f, &nothing);
-        assert_string_equal(d.arithmetic.name, cases[k].expected);
+        assert_string_equal(d.task.arithmetic.name, cases[k].expected);
         assert_int_equal(d.answer[ANSWER_O] != NULL, cases[k].has_o);
         assert_int_equal(d.answer[ANSWER_LSE] != NULL, cases[k].has_lse);
         assert_int_equal(d.answer[ANSWER_U] != NULL, cases[k].has_u);
@@ -129,16 +130,16 @@ static void stored_types_only_coarsen_the_declaration(void **state)
     f.arithmetic = "float64";
     draft_find(&f, "u")->type = TYPE_F64;
     Dump d = draft_opened(&f, &nothing);
-    assert_ptr_equal(d.arithmetic.site[STAGE_O], &BINARY32);
-    assert_ptr_equal(d.arithmetic.site[STAGE_LSE], &BINARY32);
-    assert_ptr_equal(d.arithmetic.site[STAGE_U], &BINARY64);
-    assert_ptr_equal(d.arithmetic.accumulate, &BINARY64);
+    assert_ptr_equal(d.task.arithmetic.site[STAGE_O], &BINARY32);
+    assert_ptr_equal(d.task.arithmetic.site[STAGE_LSE], &BINARY32);
+    assert_ptr_equal(d.task.arithmetic.site[STAGE_U], &BINARY64);
+    assert_ptr_equal(d.task.arithmetic.accumulate, &BINARY64);
     dump_close(&d);
 
     f.arithmetic = "bfloat16";
     d = draft_opened(&f, &nothing);
-    assert_ptr_equal(d.arithmetic.site[STAGE_O], &BFLOAT16);
-    assert_ptr_equal(d.arithmetic.site[STAGE_U], &BFLOAT16);
+    assert_ptr_equal(d.task.arithmetic.site[STAGE_O], &BFLOAT16);
+    assert_ptr_equal(d.task.arithmetic.site[STAGE_U], &BFLOAT16);
     dump_close(&d);
 }
 
@@ -163,7 +164,7 @@ static void the_type_holds_all_inputs(void **state)
             for (Input i = 0; i < INPUTS; i++)
                 draft_add(&f, input_name(i), i == changed ? cases[k].second : cases[k].first, 4, 0);
             Dump d = draft_opened(&f, &nothing);
-            assert_int_equal(d.type, cases[k].expected);
+            assert_int_equal(d.task.type, cases[k].expected);
             dump_close(&d);
         }
 }
@@ -176,15 +177,15 @@ static void heads_lie_behind_one_another_in_their_batch(void **state)
     (void)state;
     f.window = "2", f.scale = "0.5";
     Dump d = draft_opened(&f, &nothing);
-    assert_int_equal(d.batch, BATCH);
-    assert_int_equal(d.heads, HEADS);
-    assert_int_equal(d.length, LENGTH);
-    assert_int_equal(d.dim, DIM);
-    assert_int_equal(dump_problems(&d), BATCH * HEADS);
+    assert_int_equal(d.task.size.batch, BATCH);
+    assert_int_equal(d.task.size.heads, HEADS);
+    assert_int_equal(d.task.size.length, LENGTH);
+    assert_int_equal(d.task.size.dim, DIM);
+    assert_int_equal(task_problems(&d.task), BATCH * HEADS);
     for (size_t b = 0; b < BATCH; b++)
         for (size_t h = 0; h < HEADS; h++) {
             size_t index = b * HEADS + h;
-            Problem p = dump_problem(&d, index);
+            Problem p = task_problem(&d.task, index);
             assert_int_equal(p.length, LENGTH);
             assert_int_equal(p.dim, DIM);
             assert_int_equal(p.window, 2);
@@ -211,7 +212,7 @@ static void a_missing_answer_is_null(void **state)
     f.count = INPUTS;
     Dump d = draft_opened(&f, &nothing);
     for (Answer a = 0; a < ANSWERS; a++)
-        for (size_t index = 0; index < dump_problems(&d); index++)
+        for (size_t index = 0; index < task_problems(&d.task); index++)
             assert_null(dump_answer(&d, a, index));
     dump_close(&d);
 }
@@ -227,7 +228,7 @@ static void the_order_of_tensors_does_not_matter(void **state)
     }
     Dump d = draft_opened(&f, &nothing);
     for (size_t k = 0; k < INPUTS; k++)
-        assert_true(d.input[k][0] == 100 * (double)k);
+        assert_true(d.task.input[k][0] == 100 * (double)k);
     assert_true(d.answer[ANSWER_LSE][0] == 2000);
     dump_close(&d);
 }

@@ -8,6 +8,7 @@
 #include "random_problem.h"
 #include "sequential.h"
 #include "systems.h"
+#include "solve.h"
 
 #include <string.h>
 #include <sys/wait.h>

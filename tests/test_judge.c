@@ -14,6 +14,7 @@
 #include "decode.h"
 #include "random_problem.h"
 #include "systems.h"
+#include "solve.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ static Case case_begin(Family family, size_t L, size_t d, size_t window, const c
     c.random = random_problem(family, L, d, window, c.arithmetic.site[STAGE_INPUT], seed);
     if (gradients)
         with_cotangent(&c.random);
-    c.answers = problem_answers(&c.random.problem);
+    c.answers = gradients ? HEAD_ANSWERS : FORWARD_ANSWERS;
     c.oracle = oracle(&c.random.problem, false, false);
     for (Answer a = 0; a < ANSWERS; a++) {
         size_t n = L * answer_columns(a, d);

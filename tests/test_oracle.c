@@ -10,6 +10,7 @@
 #include "random_problem.h"
 #include "sequential.h"
 #include "systems.h"
+#include "solve.h"
 
 #include <math.h>
 #include <stdlib.h>

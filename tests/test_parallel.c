@@ -11,6 +11,7 @@
 #include "parallel.h"
 #include "random_problem.h"
 #include "sequential.h"
+#include "solve.h"
 
 #include <math.h>
 #include <stdlib.h>

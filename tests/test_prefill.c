@@ -12,6 +12,7 @@
 #include "prefill.h"
 #include "random_problem.h"
 #include "sequential.h"
+#include "solve.h"
 
 #include <math.h>
 #include <signal.h>

@@ -8,6 +8,7 @@
 #include "random_problem.h"
 #include "rounding_bounds.h"
 #include "systems.h"
+#include "solve.h"
 
 #include <math.h>
 

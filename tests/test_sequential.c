@@ -12,6 +12,7 @@
 #include "ball.h"
 #include "random_problem.h"
 #include "sequential.h"
+#include "solve.h"
 
 #include <stdlib.h>
 

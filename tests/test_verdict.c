@@ -14,7 +14,7 @@ static Judgement among(size_t n, double x, double answered, double sigma, double
 {
     double value[] = {x}, tail[] = {0}, neighbour[] = {x};
     unsigned char certificate[] = {isnan(x) ? UNDEFINED : CERTIFIED};
-    Truth t = {1, 1, value, tail, neighbour, certificate};
+    Truth t = {1, 1, value, tail, neighbour, certificate, false};
     Verdict v = verdict_begin(n);
     for (size_t k = 0; k < n; k++)
         verdict_add(&v, k, score_element(&t, 0, sigma, bound, k ? x : answered), k ? x : answered);
@@ -81,10 +81,30 @@ static void a_tie_accepts_both_neighbours_alike(void **state)
     (void)state;
     double value[] = {1}, tail[] = {0x1p-53}, neighbour[] = {1 + 0x1p-52};
     unsigned char certificate[] = {TIE};
-    Truth t = {1, 1, value, tail, neighbour, certificate};
+    Truth t = {1, 1, value, tail, neighbour, certificate, false};
     Score low = score_element(&t, 0, 0x1p-53, 1, 1),
           high = score_element(&t, 0, 0x1p-53, 1, 1 + 0x1p-52);
     assert_true(low.z <= 1 && high.z <= 1);
+}
+
+/* Outside a mask the truth is 0; where nobody reads what a kernel leaves there, it may be anything. */
+static void outside_a_mask_only_zero_will_do_unless_nobody_reads_it(void **state)
+{
+    (void)state;
+    double zero[] = {0};
+    unsigned char certificate[] = {MASKED};
+    for (int is_free = 0; is_free <= 1; is_free++) {
+        Truth t = {1, 1, zero, zero, zero, certificate, is_free};
+        const double answered[] = {0, -0.0, 1e-300, -INFINITY, NAN};
+        for (size_t k = 0; k < sizeof answered / sizeof *answered; k++) {
+            Verdict v = verdict_begin(2);
+            Truth one = {1, 1, (double[]){1}, zero, (double[]){1}, (unsigned char[]){CERTIFIED}, 0};
+            verdict_add(&v, 0, score_element(&one, 0, 1e-3, 1, 1), 1);
+            verdict_add(&v, 1, score_element(&t, 0, 1e-3, 1, answered[k]), answered[k]);
+            verdict_end(&v);
+            assert_int_equal(v.judgement, is_free || answered[k] == 0 ? RIGHT : WRONG);
+        }
+    }
 }
 
 int main(void)
@@ -97,6 +117,7 @@ int main(void)
         cmocka_unit_test(without_truth_or_scale_nothing_is_right),
         cmocka_unit_test(a_structural_zero_admits_no_error),
         cmocka_unit_test(a_tie_accepts_both_neighbours_alike),
+        cmocka_unit_test(outside_a_mask_only_zero_will_do_unless_nobody_reads_it),
     };
     return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "answers.h"
-#include "backward.h"
-#include "parallel.h"
+
 #include "system.h"
 
 #include <math.h>
+#include <string.h>
 
 const char *input_name(Input k)
 {
@@ -12,20 +12,42 @@ const char *input_name(Input k)
     return names[k];
 }
 
-const char *answer_name(Answer k)
+const char *layer_input_name(LayerInput k)
 {
-    static const char *const names[ANSWERS] = {"o",   "lse", "u",   "dqu", "dku",
-                                               "dvu", "dqc", "dkc", "dvc"};
+    static const char *const names[LAYER_INPUTS] = {"x",   "wqu", "wku", "wvu",
+                                                    "wqc", "wkc", "wvc", "wo"};
     return names[k];
 }
 
-size_t answer_columns(Answer k, size_t dim) { return k == ANSWER_LSE ? 1 : dim; }
+/* Every answer: its name in files, and the site of an arithmetic at which a kernel stores it. */
+static const struct {
+    const char *name;
+    Stage stage;
+} answers[ANSWERS] = {
+    [ANSWER_O] = {"o", STAGE_O},        [ANSWER_LSE] = {"lse", STAGE_LSE},
+    [ANSWER_U] = {"u", STAGE_U},        [ANSWER_DQU] = {"dqu", STAGE_DQU},
+    [ANSWER_DKU] = {"dku", STAGE_DKU},  [ANSWER_DVU] = {"dvu", STAGE_DVU},
+    [ANSWER_DQC] = {"dqc", STAGE_DQC},  [ANSWER_DKC] = {"dkc", STAGE_DKC},
+    [ANSWER_DVC] = {"dvc", STAGE_DVC},  [ANSWER_SC] = {"sc", STAGE_SC},
+    [ANSWER_T1] = {"t1", STAGE_T1},     [ANSWER_G] = {"g", STAGE_G},
+    [ANSWER_SU] = {"su", STAGE_SU},     [ANSWER_P] = {"p", STAGE_P},
+    [ANSWER_DP] = {"dp", STAGE_DP},     [ANSWER_DS] = {"ds", STAGE_DS},
+    [ANSWER_DSU] = {"dsu", STAGE_DSU},  [ANSWER_DT1] = {"dt1", STAGE_DT1},
+    [ANSWER_DG] = {"dg", STAGE_DG},     [ANSWER_Y] = {"y", STAGE_Y},
+    [ANSWER_DX] = {"dx", STAGE_DX},     [ANSWER_DWQU] = {"dwqu", STAGE_DW},
+    [ANSWER_DWKU] = {"dwku", STAGE_DW}, [ANSWER_DWVU] = {"dwvu", STAGE_DW},
+    [ANSWER_DWQC] = {"dwqc", STAGE_DW}, [ANSWER_DWKC] = {"dwkc", STAGE_DW},
+    [ANSWER_DWVC] = {"dwvc", STAGE_DW}, [ANSWER_DWO] = {"dwo", STAGE_DW},
+};
 
-Stage answer_stage(Answer k)
+const char *answer_name(Answer k) { return answers[k].name; }
+Stage answer_stage(Answer k) { return answers[k].stage; }
+bool answer_is_stage(Answer k) { return k >= ANSWER_SC && k <= ANSWER_DG; }
+
+bool answer_is_gradient(Answer k)
 {
-    static const Stage stages[ANSWERS] = {STAGE_O,   STAGE_LSE, STAGE_U,   STAGE_DQU, STAGE_DKU,
-                                          STAGE_DVU, STAGE_DQC, STAGE_DKC, STAGE_DVC};
-    return stages[k];
+    return (k >= ANSWER_DQU && k <= ANSWER_DVC) || (k >= ANSWER_DP && k <= ANSWER_DG) ||
+           k >= ANSWER_DX;
 }
 
 Matrix answer_matrix(const Answers *a, Answer k)
@@ -36,57 +58,68 @@ Matrix answer_matrix(const Answers *a, Answer k)
     return forward[k];
 }
 
-Head problem_head(const Problem *p, System *in)
+static const char *const variants[] = {"castle", "without-causal-keys", "without-silu"};
+
+const char *variant_name(Variant v) { return variants[v]; }
+
+bool variant_named(Variant *v, const char *name)
 {
-    Matrix M[INPUTS];
-    for (Input k = 0; k < INPUTS; k++)
-        M[k] = stage(STAGE_INPUT, matrix_from(in, p->length, p->dim, p->input[k]));
-    Matrix scale = matrix(in, 1, 1);
-    if (p->scale != 0) {
-        in->op->set(in, scale.entries, &p->scale, 1);
-        scale = stage(STAGE_SCALE, scale);
-    } else {
-        in->op->inverse_root(in, scale.entries, p->dim);
-    }
-    return (Head){.QU = M[INPUT_QU],
-                  .KU = M[INPUT_KU],
-                  .VU = M[INPUT_VU],
-                  .QC = M[INPUT_QC],
-                  .KC = M[INPUT_KC],
-                  .VC = M[INPUT_VC],
-                  .scale = scale,
-                  .window = p->window};
+    for (size_t k = 0; k < sizeof variants / sizeof *variants; k++)
+        if (strcmp(name, variants[k]) == 0) {
+            *v = (Variant)k;
+            return true;
+        }
+    return false;
 }
 
-size_t problem_answers(const Problem *p) { return p->cotangent ? ANSWERS : FORWARD_ANSWERS; }
-
-Solution solve(const Problem *p, System *in)
+bool problem_has(const Problem *p, Answer k)
 {
-    Solution s = {0};
-    Head head = problem_head(p, in);
-    Answers forward = answers_for(&head);
-    parallel(&head, &forward);
-    for (Answer a = 0; a < FORWARD_ANSWERS; a++)
-        s.of[a] = answer_matrix(&forward, a);
-    if (p->cotangent) {
-        Matrix dO = stage(STAGE_INPUT, matrix_from(in, p->length, p->dim, p->cotangent));
-        Gradients g = gradients_for(&head);
-        backward(&head, dO, &g);
-        const Matrix gradients[] = {g.dQU, g.dKU, g.dVU, g.dQC, g.dKC, g.dVC};
-        for (Input k = 0; k < INPUTS; k++)
-            s.of[ANSWER_DQU + k] = gradients[k];
-    }
-    return s;
+    if (answer_is_gradient(k) && !p->cotangent)
+        return false;
+    if (p->layer)
+        return k >= LAYER_ANSWERS_BEGIN;
+    return k < HEAD_ANSWERS || (answer_is_stage(k) && p->stages);
+}
+
+size_t answer_columns(Answer k, size_t dim) { return k == ANSWER_LSE ? 1 : dim; }
+
+MatrixShape layer_input_shape(const Problem *p, LayerInput k)
+{
+    const LayerProblem *l = p->layer;
+    if (k == LAYER_X)
+        return (MatrixShape){l->batch * p->length, l->width};
+    return k == LAYER_WO ? (MatrixShape){l->heads * p->dim, l->width}
+                         : (MatrixShape){l->width, l->heads * p->dim};
+}
+
+MatrixShape answer_shape(const Problem *p, Answer k)
+{
+    if (answer_is_stage(k))
+        return (MatrixShape){p->length, p->length};
+    if (k == ANSWER_Y)
+        return layer_input_shape(p, LAYER_X);
+    if (k >= ANSWER_DX) /* in the inputs' order */
+        return layer_input_shape(p, LAYER_X + (k - ANSWER_DX));
+    return (MatrixShape){p->length, answer_columns(k, p->dim)};
+}
+
+static bool all_finite(const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
 }
 
 bool problem_is_finite(const Problem *p)
 {
-    for (size_t i = 0; p->cotangent && i < p->length * p->dim; i++)
-        if (!isfinite(p->cotangent[i]))
-            return false;
-    for (Input k = 0; k < INPUTS; k++)
-        for (size_t i = 0; i < p->length * p->dim; i++)
-            if (!isfinite(p->input[k][i]))
-                return false;
-    return true;
+    MatrixShape answer = answer_shape(p, p->layer ? ANSWER_Y : ANSWER_O);
+    bool finite = !p->cotangent || all_finite(p->cotangent, answer.rows * answer.cols);
+    for (LayerInput k = 0; p->layer && k < LAYER_INPUTS; k++) {
+        MatrixShape s = layer_input_shape(p, k);
+        finite = finite && all_finite(p->layer->input[k], s.rows * s.cols);
+    }
+    for (Input k = 0; !p->layer && k < INPUTS; k++)
+        finite = finite && all_finite(p->input[k], p->length * p->dim);
+    return finite;
 }

@@ -37,7 +37,7 @@ static int take_problem(Problem *p, const struct castle_problem *given, int answ
         return refuse(why, why_size, "length or dim is 0; expected at least 1");
     if (!isfinite(p->scale))
         return refuse(why, why_size, "scale is not finite; expected a number, 0 for 1/sqrt(dim)");
-    if (answer < 0 || answer >= ANSWERS)
+    if (answer < 0 || answer >= HEAD_ANSWERS)
         return refuse(why, why_size, "no such answer; expected one of CASTLE_O to CASTLE_DVC");
     if (answer >= FORWARD_ANSWERS && !given->dout)
         return refuse(why, why_size, "dout is NULL; gradients need the gradient of o");

@@ -17,13 +17,14 @@ static double unit_in_last_place(double x, const Format *f)
 
 static void begin_tensor(TensorReport *r, const Dump *d, Answer a)
 {
-    size_t n = dump_problems(d) * d->length * answer_columns(a, d->dim);
-    *r = (TensorReport){.present = d->answer[a] != NULL,
-                        .rows = d->length,
-                        .cols = answer_columns(a, d->dim),
-                        .answered = d->answer[a]};
+    *r = (TensorReport){.present = d->answer[a] != NULL, .answered = d->answer[a]};
     if (!r->present)
         return;
+    Problem p = task_problem(&d->task, 0);
+    MatrixShape s = answer_shape(&p, a);
+    r->rows = s.rows;
+    r->cols = s.cols;
+    size_t n = task_problems(&d->task) * r->rows * r->cols;
     r->scores = calloc(n, sizeof *r->scores);
     r->truth = calloc(n, sizeof *r->truth);
     if (!r->scores || !r->truth)
@@ -34,10 +35,10 @@ static void begin_tensor(TensorReport *r, const Dump *d, Answer a)
 /* Gradients cost three forwards: left out where the dump answers none. */
 static Problem problem_to_judge(const Dump *d, size_t head)
 {
-    Problem p = dump_problem(d, head);
+    Problem p = task_problem(&d->task, head);
     bool asked = false;
-    for (Answer a = FORWARD_ANSWERS; a < ANSWERS; a++)
-        asked = asked || d->answer[a];
+    for (Answer a = 0; a < ANSWERS; a++)
+        asked = asked || (d->answer[a] && answer_is_gradient(a));
     if (!asked)
         p.cotangent = NULL;
     return p;
@@ -57,7 +58,7 @@ static void score_head(CheckReport *report, const Dump *d, size_t head, const Or
         if (r->present)
             memcpy(r->truth + head * n, o->truth[a].value, n * sizeof *r->truth);
     }
-    score_problem(&p, &d->arithmetic, o, answered, scores);
+    score_problem(&p, &d->task.arithmetic, o, answered, scores);
 }
 
 static void end_tensor(TensorReport *r, const Dump *d, Answer a)
@@ -68,19 +69,19 @@ static void end_tensor(TensorReport *r, const Dump *d, Answer a)
     double truth = r->truth[r->verdict.worst];
     r->worst_ulps = r->verdict.judged
                         ? r->verdict.worst_score.error /
-                              unit_in_last_place(truth, d->arithmetic.site[answer_stage(a)])
+                              unit_in_last_place(truth, d->task.arithmetic.site[answer_stage(a)])
                         : NAN;
 }
 
 bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f)
 {
-    size_t heads = dump_problems(d), outside = 0;
+    size_t heads = task_problems(&d->task), outside = 0;
     *report = (CheckReport){.judgement = RIGHT};
     for (Answer a = 0; a < ANSWERS; a++)
         begin_tensor(&report->tensor[a], d, a);
     char name[80];
     failure_quote_path(name, sizeof name, what);
-    Progress *progress = progress_begin(name, "head", heads);
+    Progress *progress = progress_begin(name, d->task.size.width ? "layer" : "head", heads);
     /* heads are independent; a lone head leaves the threads to its rows and runs */
 #pragma omp parallel for schedule(dynamic, 1) if (heads > 1)
     for (size_t head = 0; head < heads; head++) {
@@ -94,7 +95,7 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
             report->undefined += o->undefined;
             report->naive_heads += o->naive_ran;
             outside += o->naive_outside;
-            for (Answer a = 0; a < problem_answers(&p); a++)
+            for (Answer a = 0; a < ANSWERS; a++)
                 report->certified += o->truth[a].rows * o->truth[a].cols;
             progress_step(progress);
         }

@@ -14,7 +14,7 @@ typedef struct Options {
     size_t file_count;
 } Options;
 
-enum { OPTION_STRICT = 256, OPTION_JSON };
+enum { OPTION_STRICT = 256, OPTION_JSON, OPTION_VARIANT };
 
 static const struct argp_option options[] = {
     {"arithmetic", 'a', "NAME", 0,
@@ -24,6 +24,8 @@ static const struct argp_option options[] = {
      0},
     {"window", 'W', "W", 0, "lookahead window, or none (default: the file's metadata)", 0},
     {"scale", 'c', "C", 0, "1/sqrt(d) or a number (default: the file's metadata)", 0},
+    {"variant", OPTION_VARIANT, "NAME", 0,
+     "castle, without-causal-keys or without-silu (default: the file's metadata)", 0},
     {"strict", OPTION_STRICT, NULL, 0, "exit with 1 for suspect, too", 0},
     {"json", OPTION_JSON, NULL, 0, "print one JSON document (docs/check-json.md)", 0},
     {0},
@@ -41,6 +43,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'c':
         o->dump.scale = arg;
+        return 0;
+    case OPTION_VARIANT:
+        o->dump.variant = arg;
         return 0;
     case OPTION_STRICT:
         o->strict = true;
@@ -78,15 +83,15 @@ static bool check_file(const char *path, const Options *o, ReportLine *line, jso
     if (!has_answers(&d)) {
         char name[160];
         failure_quote_path(name, sizeof name, path);
+        fail(f, "%s: there is nothing to judge: none of the answers %s is in the file", name,
+             d.task.size.width ? "y, dx, dwqu, dwku, dwvu, dwqc, dwkc, dwvc, dwo"
+                               : "o, lse, u, dqu, dku, dvu, dqc, dkc, dvc, and no stage");
         dump_close(&d);
-        return fail(f,
-                    "%s: there is nothing to judge: none of the answers o, lse, u, dqu, dku, dvu, "
-                    "dqc, dkc, dvc is in the file",
-                    name);
+        return false;
     }
     bool done = check_dump(&report, &d, path, f);
     if (done) {
-        *line = report_line(path, &report);
+        *line = report_line(path, &d, &report);
         if (o->json)
             json_array_append_new(reports, report_json(path, &d, &report));
         else
@@ -118,17 +123,19 @@ int command_check(int argc, char **argv)
         options,
         parse,
         "FILE...",
-        "Judge the answers o, lse, u and the gradients dqu .. dvc in each dump FILE against the "
-        "certified truth of the inputs in it: right, suspect or wrong, and where."
+        "Judge the answers, gradients and stages in each dump FILE, of heads or of a layer, "
+        "against "
+        "the certified truth of the inputs in it: right, suspect or wrong, and where."
         "\vExamples:\n"
         "  castle check mykernel.safetensors\n"
         "  castle check --arithmetic bfloat16,p=float32 mykernel.safetensors\n"
         "  castle check --json vectors/dumps/base.safetensors\n\n"
-        "A dump holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the same "
-        "shape), "
-        "lse [batch, heads, L] and, with do, the gradients dqu dku dvu dqc dkc dvc; metadata "
-        "window, "
-        "scale, arithmetic.\n\n"
+        "A dump of heads holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the "
+        "same shape), lse [batch, heads, L], with do the gradients dqu dku dvu dqc dkc dvc, and "
+        "the stages sc t1 g su p, with do dp ds dsu dt1 dg, [batch, heads, L, L]. A dump of a "
+        "layer holds x [batch, L, dm], wqu wku wvu wqc wkc wvc [dm, heads, d], wo [heads, d, dm] "
+        "and any of y and, with dy, dx and dwqu .. dwo. Metadata: window, scale, variant, "
+        "arithmetic.\n\n"
         "Exit status: 0 all right (or suspect, with a warning), 1 a kernel is wrong, 2 unusable "
         "input or options.",
         NULL,

@@ -3,20 +3,21 @@
 
 #include "ball.h"
 #include "rounding_bounds.h"
-#include "sequential.h"
+#include "solve.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static Truth truth_of(size_t rows, size_t cols)
+static Truth truth_of(MatrixShape s, bool mask_is_free)
 {
-    size_t n = rows * cols;
-    return (Truth){rows,
-                   cols,
+    size_t n = s.rows * s.cols;
+    return (Truth){s.rows,
+                   s.cols,
                    room_for("oracle", n, sizeof(double)),
                    room_for("oracle", n, sizeof(double)),
                    room_for("oracle", n, sizeof(double)),
-                   room_for("oracle", n, 1)};
+                   room_for("oracle", n, 1),
+                   mask_is_free};
 }
 
 /* Rounds both ends of the ball to binary64. True when they agree: the truth rounds to *x. */
@@ -67,11 +68,20 @@ static double growth(const arb_t ball, slong bits)
     return middle > 0 && isfinite(radius) ? radius / middle : 0;
 }
 
-/* The softmax of a lone score does not move, so QC_1 takes no gradient, nor does KC when it is alone. The
- * balls know that only as P (dP - delta) about 0, and would need 1100 bits to round it. */
+/* The softmax of a lone score does not move: dS_11 = 0, so QC_1 takes no gradient, nor does KC when it is
+ * alone, nor do their weights then. The balls know that only as P (dP - delta) about 0, and would need
+ * 1100 bits to round it. */
 static bool is_known_zero(Answer a, const Problem *p, size_t row)
 {
-    return row == 0 && (a == ANSWER_DQC || (a == ANSWER_DKC && p->length == 1));
+    bool lone = p->length == 1;
+    return (row == 0 && (a == ANSWER_DQC || a == ANSWER_DS || (a == ANSWER_DKC && lone))) ||
+           (lone && (a == ANSWER_DWQC || a == ANSWER_DWKC));
+}
+
+static bool is_present(Matrix A, size_t i, size_t j)
+{
+    Range k = row_range(A, i);
+    return j >= k.first && j < k.end;
 }
 
 /* One pass of the parallel form in balls over what is not settled. Returns how many are left. */
@@ -80,12 +90,17 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
 {
     *kept = solve(p, in);
     size_t left = 0;
-    for (Answer a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         Truth *t = &o->truth[a];
         Matrix balls = kept->of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
             if (settled[a][k])
                 continue;
+            if (!is_present(balls, k / t->cols, k % t->cols)) {
+                settled[a][k] = 1;
+                t->certificate[k] = MASKED;
+                continue;
+            }
             arb_srcptr ball = ball_at(balls, k / t->cols, k % t->cols);
             bool zero = arb_contains_zero(ball) && is_known_zero(a, p, k / t->cols);
             if (zero)
@@ -126,11 +141,9 @@ static void compare_naive(Oracle *o, const Problem *p, slong bits, const Solutio
 {
     System *in = mpfr_system(bits + 64);
     RoundingBounds bounds = rounding_bounds(p, bits + 64);
-    Head head = problem_head(p, in);
-    Answers naive = answers_for(&head);
-    sequential(&head, &naive);
-    for (Answer a = 0; a < FORWARD_ANSWERS; a++) {
-        Matrix N = answer_matrix(&naive, a), B = balls->of[a];
+    Solution naive = solve_sequentially(p, in);
+    for (Answer a = 0; a < ANSWERS; a++) {
+        Matrix N = naive.of[a], B = balls->of[a];
         for (size_t i = 0; i < N.rows; i++)
             for (size_t j = 0; j < N.cols; j++) {
                 arb_srcptr ball = ball_at(B, i, j);
@@ -148,11 +161,12 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
 {
     Oracle *o = room_for("oracle", 1, sizeof *o);
     unsigned char *settled[ANSWERS] = {NULL};
-    const size_t answers = problem_answers(p);
-    for (Answer a = 0; a < answers; a++) {
-        o->truth[a] = truth_of(p->length, answer_columns(a, p->dim));
-        settled[a] = room_for("oracle", p->length * answer_columns(a, p->dim), 1);
-    }
+    for (Answer a = 0; a < ANSWERS; a++)
+        if (problem_has(p, a)) {
+            MatrixShape s = answer_shape(p, a);
+            o->truth[a] = truth_of(s, a == ANSWER_SC || a == ANSWER_DP);
+            settled[a] = room_for("oracle", s.rows * s.cols, 1);
+        }
     bool finite = problem_is_finite(p);
     size_t left = 1;
     slong bits = tails ? ORACLE_TAIL_BITS : ORACLE_BITS;
@@ -166,7 +180,7 @@ Oracle *oracle(const Problem *p, bool tails, bool naive)
         system_free(in);
     }
     /* What the highest precision cannot tell from a midpoint is a tie: both neighbours stand. */
-    for (Answer a = 0; a < answers; a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         for (size_t k = 0; k < o->truth[a].rows * o->truth[a].cols; k++)
             if (!settled[a][k]) {
                 o->truth[a].certificate[k] = TIE;

@@ -18,6 +18,7 @@ typedef enum Certificate {
     CERTIFIED, /* value is the correctly rounded truth (and tail too, where asked for) */
     TIE,       /* the truth could not be told from a midpoint: value or its neighbour */
     UNDEFINED, /* the inputs that reach this element are not all finite */
+    MASKED,    /* outside a stage's mask: 0, where the quantity has a value there at all */
 } Certificate;
 
 typedef struct Truth {
@@ -26,6 +27,7 @@ typedef struct Truth {
     double *tail;      /* X.lo, to nearest even: X + X.lo carries about 106 bits */
     double *neighbour; /* the other candidate of a TIE, else equal to value */
     unsigned char *certificate;
+    bool mask_is_free; /* what a kernel leaves outside the mask is its own affair: sc, dp */
 } Truth;
 
 typedef struct Oracle {

@@ -6,24 +6,13 @@
 
 /* ---- where an element is -------------------------------------------------------------------- */
 
-typedef struct Place {
-    size_t batch, head, row, column;
-} Place;
-
-static Place place_of(const Dump *d, const TensorReport *r, size_t index)
+static void describe_place(char *text, size_t size, const Dump *d, Answer a, size_t index)
 {
-    size_t head = index / (r->rows * r->cols), k = index % (r->rows * r->cols);
-    return (Place){head / d->heads, head % d->heads, k / r->cols, k % r->cols};
-}
-
-static void describe_place(char *text, size_t size, const Dump *d, const TensorReport *r, Answer a,
-                           size_t index)
-{
-    Place p = place_of(d, r, index);
-    if (a == ANSWER_LSE)
-        snprintf(text, size, "[%zu, %zu, %zu]", p.batch, p.head, p.row);
-    else
-        snprintf(text, size, "[%zu, %zu, %zu, %zu]", p.batch, p.head, p.row, p.column);
+    Layout l = answer_layout(&d->task.size, a);
+    size_t at[4];
+    for (size_t k = l.dims; k-- > 0; index /= l.shape[k])
+        at[k] = index % l.shape[k];
+    layout_describe(text, size, l.dims, at);
 }
 
 /* The largest z in a row (or column) of the head that holds the worst element. */
@@ -59,7 +48,7 @@ static void print_line_around(FILE *out, const TensorReport *r, size_t head_begi
     fputc('\n', out);
 }
 
-static void print_wrong(FILE *out, const Dump *d, const TensorReport *r)
+static void print_wrong(FILE *out, const TensorReport *r)
 {
     const Verdict *v = &r->verdict;
     if (!v->judged) {
@@ -73,11 +62,10 @@ static void print_wrong(FILE *out, const Dump *d, const TensorReport *r)
     if (v->past_bound)
         fprintf(out, "; %zu past the bound", v->past_bound);
     fputc('\n', out);
-    Place p = place_of(d, r, v->worst);
-    size_t head_begin = v->worst - (p.row * r->cols + p.column);
-    print_line_around(out, r, head_begin, true, p.row);
+    size_t within = v->worst % (r->rows * r->cols), head_begin = v->worst - within;
+    print_line_around(out, r, head_begin, true, within / r->cols);
     if (r->cols > 1)
-        print_line_around(out, r, head_begin, false, p.column);
+        print_line_around(out, r, head_begin, false, within % r->cols);
 }
 
 static void print_tensor(FILE *out, const Dump *d, const TensorReport *r, Answer a)
@@ -85,12 +73,12 @@ static void print_tensor(FILE *out, const Dump *d, const TensorReport *r, Answer
     const Verdict *v = &r->verdict;
     char at[120] = "-";
     if (v->judged)
-        describe_place(at, sizeof at, d, r, a, v->worst);
+        describe_place(at, sizeof at, d, a, v->worst);
     fprintf(out, "  %-6s  %-7s %8zu  %8.3g  %5.1f %5.1f  %9.2e  %8.3g  %s\n", answer_name(a),
             judgement_name(v->judgement), v->judged, v->judged ? v->worst_score.z : NAN,
             v->thresholds.suspect, v->thresholds.wrong, v->most_of_bound, r->worst_ulps, at);
     if (v->judgement != RIGHT)
-        print_wrong(out, d, r);
+        print_wrong(out, r);
 }
 
 static void print_truth(FILE *out, const Dump *d, const CheckReport *c)
@@ -119,27 +107,33 @@ static void print_truth(FILE *out, const Dump *d, const CheckReport *c)
 void report_print(FILE *out, const char *path, const Dump *d, const CheckReport *c)
 {
     char window[40], scale[40], name[200];
-    dump_describe_window(d, window, sizeof window);
-    dump_describe_scale(d, scale, sizeof scale);
+    task_describe_window(&d->task, window, sizeof window);
+    task_describe_scale(&d->task, scale, sizeof scale);
     failure_quote_path(name, sizeof name, path);
     fprintf(out, "%s: %s\n", name, judgement_name(c->judgement));
-    fprintf(out, "  batch %zu, heads %zu, L %zu, d %zu; window %s%s, scale %s%s\n", d->batch,
-            d->heads, d->length, d->dim, window, d->window_stated ? "" : " (not stated)", scale,
-            d->scale_stated ? "" : " (not stated)");
-    fprintf(out, "  arithmetic %s%s\n", d->arithmetic.name,
+    fprintf(out, "  batch %zu, heads %zu, L %zu, d %zu", d->task.size.batch, d->task.size.heads,
+            d->task.size.length, d->task.size.dim);
+    if (d->task.size.width)
+        fprintf(out, ", a layer with dm %zu", d->task.size.width);
+    fprintf(out, "; window %s%s, scale %s%s\n", window, d->window_stated ? "" : " (not stated)",
+            scale, d->scale_stated ? "" : " (not stated)");
+    if (d->task.variant != CASTLE)
+        fprintf(out, "  variant %s\n", variant_name(d->task.variant));
+    fprintf(out, "  arithmetic %s%s\n", d->task.arithmetic.name,
             d->arithmetic_stated ? "" : " (not stated; taken from the answers' type)");
     print_truth(out, d, c);
     fprintf(out, "  %-6s  %-7s %8s  %8s  %11s  %9s  %8s  %s\n", "tensor", "verdict", "elements",
-            "max z", "susp. wrong", "err/bound", "ulps", "worst at [batch, head, t, k]");
+            "max z", "susp. wrong", "err/bound", "ulps",
+            d->task.size.width ? "worst at" : "worst at [batch, head, t, k]");
     for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
             print_tensor(out, d, &c->tensor[a], a);
     fputc('\n', out);
 }
 
-ReportLine report_line(const char *path, const CheckReport *c)
+ReportLine report_line(const char *path, const Dump *d, const CheckReport *c)
 {
-    ReportLine line = {.path = path, .judgement = c->judgement};
+    ReportLine line = {.path = path, .judgement = c->judgement, .layer = d->task.size.width > 0};
     for (Answer a = 0; a < ANSWERS; a++) {
         line.present[a] = c->tensor[a].present;
         line.verdict[a] = c->tensor[a].verdict;
@@ -155,28 +149,73 @@ static void print_cell(FILE *out, const Verdict *v)
                *after = v->judgement == SUSPECT ? "?" : "";
     double z = v->judged ? v->worst_score.z : NAN;
     snprintf(cell, sizeof cell, z >= 99.5 ? "%s%.0e%s" : "%s%.2g%s", before, z, after);
-    fprintf(out, " %6s", cell);
+    fprintf(out, " %5s", cell);
 }
 
-void report_table(FILE *out, const ReportLine *lines, size_t count)
+/* The table's columns: an answer each, all stages under one name. */
+typedef struct Columns {
+    Answer answer[ANSWERS];
+    size_t count;
+} Columns;
+
+static Columns columns_of(const ReportLine *lines, size_t count, bool layers)
+{
+    Columns c = {.count = 0};
+    for (Answer a = 0; a < ANSWERS; a++) {
+        bool present = false;
+        for (size_t i = 0; i < count; i++)
+            present = present || (lines[i].layer == layers && lines[i].present[a]);
+        bool stages_again = answer_is_stage(a) && c.count && answer_is_stage(c.answer[c.count - 1]);
+        if (present && !stages_again)
+            c.answer[c.count++] = a;
+    }
+    return c;
+}
+
+/* What stands in the column of answer a: the answer, or the worst of the stages. */
+static const Verdict *in_column(const ReportLine *line, Answer a)
+{
+    const Verdict *worst = line->present[a] ? &line->verdict[a] : NULL;
+    for (Answer s = a; answer_is_stage(a) && s < ANSWERS && answer_is_stage(s); s++)
+        if (line->present[s] && (!worst || line->verdict[s].judgement > worst->judgement ||
+                                 (line->verdict[s].judgement == worst->judgement &&
+                                  line->verdict[s].worst_score.z > worst->worst_score.z)))
+            worst = &line->verdict[s];
+    return worst;
+}
+
+static void table_of(FILE *out, const ReportLine *lines, size_t count, bool layers)
 {
     enum { PATH = 28 };
-    fprintf(out, "%-*s %-7s", PATH, "dump", "verdict");
-    for (Answer a = 0; a < ANSWERS; a++)
-        fprintf(out, " %6s", answer_name(a));
+    Columns c = columns_of(lines, count, layers);
+    if (!c.count)
+        return;
+    fprintf(out, "%-*s %-7s", PATH, layers ? "layer dump" : "dump", "verdict");
+    for (size_t k = 0; k < c.count; k++)
+        fprintf(out, " %5s", answer_is_stage(c.answer[k]) ? "stage" : answer_name(c.answer[k]));
     fputc('\n', out);
     for (size_t i = 0; i < count; i++) {
+        if (lines[i].layer != layers)
+            continue;
         char path[PATH + 1];
         const char *slash = strrchr(lines[i].path, '/');
         failure_quote(path, sizeof path, slash && slash[1] ? slash + 1 : lines[i].path);
         fprintf(out, "%-*s %-7s", PATH, path, judgement_name(lines[i].judgement));
-        for (Answer a = 0; a < ANSWERS; a++)
-            if (lines[i].present[a])
-                print_cell(out, &lines[i].verdict[a]);
+        for (size_t k = 0; k < c.count; k++) {
+            const Verdict *v = in_column(&lines[i], c.answer[k]);
+            if (v)
+                print_cell(out, v);
             else
-                fprintf(out, " %6s", "-");
+                fprintf(out, " %5s", "-");
+        }
         fputc('\n', out);
     }
+}
+
+void report_table(FILE *out, const ReportLine *lines, size_t count)
+{
+    table_of(out, lines, count, false);
+    table_of(out, lines, count, true);
     fputs("(numbers: max z, the largest error in standard deviations; ! wrong, ? suspect)\n", out);
 }
 
@@ -201,7 +240,7 @@ static json_t *json_text(const char *text)
     return json_string(quoted);
 }
 
-static json_t *tensor_json(const Dump *d, const TensorReport *r)
+static json_t *tensor_json(const Dump *d, const TensorReport *r, Answer a)
 {
     const Verdict *v = &r->verdict;
     json_t *o = json_object();
@@ -215,7 +254,7 @@ static json_t *tensor_json(const Dump *d, const TensorReport *r)
     json_object_set_new(o, "error_over_bound", json_number(v->most_of_bound));
     if (!v->judged)
         return o;
-    Place p = place_of(d, r, v->worst);
+    Place p = place_of(&d->task.size, a, v->worst);
     json_object_set_new(o, "z", json_number(v->worst_score.z));
     json_object_set_new(o, "ulps", json_number(r->worst_ulps));
     json_t *worst = json_pack("{s:I, s:I, s:I, s:I}", "batch", (json_int_t)p.batch, "head",
@@ -231,17 +270,21 @@ static json_t *tensor_json(const Dump *d, const TensorReport *r)
 json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
 {
     char window[40], scale[40];
-    dump_describe_window(d, window, sizeof window);
-    dump_describe_scale(d, scale, sizeof scale);
+    task_describe_window(&d->task, window, sizeof window);
+    task_describe_scale(&d->task, scale, sizeof scale);
     json_t *o = json_object(), *tensors = json_object(), *skipped = json_array();
     json_object_set_new(o, "file", json_text(path));
     json_object_set_new(o, "verdict", json_string(judgement_name(c->judgement)));
     json_object_set_new(o, "shape",
-                        json_pack("[I, I, I, I]", (json_int_t)d->batch, (json_int_t)d->heads,
-                                  (json_int_t)d->length, (json_int_t)d->dim));
+                        json_pack("[I, I, I, I]", (json_int_t)d->task.size.batch,
+                                  (json_int_t)d->task.size.heads, (json_int_t)d->task.size.length,
+                                  (json_int_t)d->task.size.dim));
+    if (d->task.size.width)
+        json_object_set_new(o, "width", json_integer((json_int_t)d->task.size.width));
+    json_object_set_new(o, "variant", json_string(variant_name(d->task.variant)));
     json_object_set_new(o, "window", json_string(window));
     json_object_set_new(o, "scale", json_string(scale));
-    json_object_set_new(o, "arithmetic", json_text(d->arithmetic.name));
+    json_object_set_new(o, "arithmetic", json_text(d->task.arithmetic.name));
     json_object_set_new(o, "truth",
                         json_pack("{s:i, s:I, s:I, s:I, s:I}", "bits", (int)c->bits, "certified",
                                   (json_int_t)c->certified, "ties", (json_int_t)c->ties,
@@ -249,7 +292,7 @@ json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
                                   "heads_checked_sequentially", (json_int_t)c->naive_heads));
     for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
-            json_object_set_new(tensors, answer_name(a), tensor_json(d, &c->tensor[a]));
+            json_object_set_new(tensors, answer_name(a), tensor_json(d, &c->tensor[a], a));
     for (size_t k = 0; k < d->not_judged_count; k++)
         json_array_append_new(skipped, json_text(d->not_judged[k]));
     json_object_set_new(o, "tensors", tensors);

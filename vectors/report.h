@@ -14,11 +14,11 @@ json_t *report_json(const char *path, const Dump *, const CheckReport *);
 /* The last table: one line per dump. */
 typedef struct ReportLine {
     const char *path;
-    bool present[ANSWERS];
+    bool layer, present[ANSWERS];
     Verdict verdict[ANSWERS];
     Judgement judgement;
 } ReportLine;
-ReportLine report_line(const char *path, const CheckReport *);
+ReportLine report_line(const char *path, const Dump *, const CheckReport *);
 void report_table(FILE *, const ReportLine *, size_t count);
 
 #endif

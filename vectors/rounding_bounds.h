@@ -6,7 +6,7 @@
 #ifndef CASTLE_ROUNDING_BOUNDS_H
 #define CASTLE_ROUNDING_BOUNDS_H
 
-#include "answers.h"
+#include "solve.h"
 
 typedef struct RoundingBounds {
     System *in;

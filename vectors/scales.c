@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "scales.h"
 
+#include "solve.h"
 #include "systems.h"
 
 #include <gsl/gsl_cdf.h>
@@ -32,11 +33,11 @@ static void noisy_run(const Problem *p, const Arithmetic *arithmetic, const Orac
     double amplify = amplification(arithmetic);
     System *in = noisy_system(arithmetic, seed, amplify);
     Solution noisy = solve(p, in);
-    for (Answer a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
         Matrix N = noisy.of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
-            if (t->certificate[k] == UNDEFINED)
+            if (t->certificate[k] == UNDEFINED || t->certificate[k] == MASKED)
                 continue;
             double y = *(double *)entry(N, k / t->cols, k % t->cols);
             double error = ((y - t->value[k]) - t->tail[k]) / amplify;
@@ -60,12 +61,15 @@ static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic
         const Truth *t = &o->truth[a];
         for (size_t i = 0; i < t->rows; i++) {
             double sum = 0;
-            size_t defined = 0;
+            size_t defined = 0, undefined = 0;
             for (size_t r = 0; r < SCALE_RUNS; r++) /* in this order, whatever the threads did */
                 sum += squares[r][a][i];
-            for (size_t j = 0; j < t->cols; j++)
-                defined += t->certificate[i * t->cols + j] != UNDEFINED;
-            s->sigma[a][i] = defined ? round_up(sqrt(sum / ((double)defined * SCALE_RUNS))) : NAN;
+            for (size_t j = 0; j < t->cols; j++) {
+                undefined += t->certificate[i * t->cols + j] == UNDEFINED;
+                defined += t->certificate[i * t->cols + j] <= TIE;
+            }
+            double mean = sum / ((double)(defined ? defined : 1) * SCALE_RUNS);
+            s->sigma[a][i] = undefined && !defined ? NAN : round_up(sqrt(mean));
         }
         for (size_t r = 0; r < SCALE_RUNS; r++)
             free(squares[r][a]);
@@ -76,7 +80,7 @@ static void find_bound(Scales *s, const Problem *p, const Arithmetic *arithmetic
 {
     System *in = bounded_system(arithmetic);
     Solution bounded = solve(p, in);
-    for (Answer a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
         Matrix B = bounded.of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {

@@ -19,8 +19,12 @@ static double ratio(double error, double scale) { return error == 0 ? 0 : error 
 
 Score score_element(const Truth *t, size_t k, double sigma, double bound, double answered)
 {
-    Score s = {.defined = t->certificate[k] != UNDEFINED, .judged = true};
-    s.judged = s.defined && isfinite(sigma);
+    Score s = {.defined = t->certificate[k] != UNDEFINED};
+    bool masked = t->certificate[k] == MASKED;
+    if (masked)
+        sigma = bound = 0;
+    s.ignored = masked && t->mask_is_free;
+    s.judged = s.defined && isfinite(sigma) && !s.ignored;
     s.structural = sigma == 0;
     if (!s.judged)
         return s;
@@ -48,6 +52,7 @@ Verdict verdict_begin(size_t elements)
 void verdict_add(Verdict *v, size_t index, Score s, double answered)
 {
     v->undefined += !s.defined;
+    v->ignored += s.ignored;
     if (!s.judged)
         return;
     v->judged++;
@@ -66,7 +71,7 @@ void verdict_end(Verdict *v)
     double z = v->worst_score.z;
     /* zeros that stand in every problem say nothing of one without other truths */
     bool told = v->undefined == 0 || v->judged > v->structural;
-    bool all_seen = v->judged > 0 && told && v->judged + v->undefined == v->elements;
+    bool all_seen = v->judged > 0 && told && v->judged + v->undefined + v->ignored == v->elements;
     if (v->not_finite || v->past_bound || z > v->thresholds.wrong)
         v->judgement = WRONG;
     else

@@ -34,6 +34,7 @@ typedef struct Score {
     bool defined;    /* the truth is a number */
     bool judged;     /* and it has a finite sigma */
     bool structural; /* sigma is 0: only the truth itself will do */
+    bool ignored;    /* outside a mask, and nobody reads it */
 } Score;
 
 /* Element k of a truth against what a kernel answered. */
@@ -43,7 +44,7 @@ Score score_element(const Truth *, size_t k, double sigma, double bound, double 
 typedef struct Verdict {
     Judgement judgement;
     Thresholds thresholds;
-    size_t elements, judged, undefined, structural, not_finite, past_bound;
+    size_t elements, judged, undefined, structural, ignored, not_finite, past_bound;
     size_t worst; /* index of the largest z (ties: the first) over the whole tensor */
     Score worst_score;
     double most_of_bound;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* layout.h - the shape that each tensor has in a file. */
+#ifndef CASTLE_LAYOUT_H
+#define CASTLE_LAYOUT_H
+
+#include "answers.h"
+
+#include <stdio.h>
+
+/* How large the problems of a file are; width (dm) is 0 where they are heads and not a layer. */
+typedef struct Sizes {
+    size_t batch, heads, length, dim, width;
+} Sizes;
+
+typedef struct Layout {
+    const char *text; /* "[batch, heads, L, d]" */
+    size_t dims, shape[4];
+} Layout;
+
+Layout input_layout(const Sizes *);
+Layout layer_input_layout(const Sizes *, LayerInput);
+Layout cotangent_layout(const Sizes *); /* of do, or of a layer's dy */
+const char *cotangent_name(const Sizes *);
+Layout answer_layout(const Sizes *, Answer);
+/* One number for each row of the answer, the answer's other dimensions 1: it broadcasts. */
+Layout sigma_layout(const Sizes *, Answer);
+
+/* Whether a file of these sizes can hold that answer. */
+bool sizes_allow(const Sizes *, Answer);
+
+size_t layout_count(const Layout *); /* how many numbers */
+
+/* Where number `index` of an answer is: batch, head, row and column (0 where there is no such thing). */
+typedef struct Place {
+    size_t batch, head, row, column;
+} Place;
+Place place_of(const Sizes *, Answer, size_t index);
+
+/* "[1, 64, 16]", cut to size. */
+void layout_describe(char *text, size_t size, size_t dims, const size_t *shape);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "solve.h"
+
+#include "backward.h"
+#include "parallel.h"
+#include "sequential.h"
+#include "system.h"
+
+static Matrix given(const double *numbers, MatrixShape s, System *in)
+{
+    return stage(STAGE_INPUT, matrix_from(in, s.rows, s.cols, numbers));
+}
+
+static Matrix problem_scale(const Problem *p, System *in)
+{
+    Matrix scale = matrix(in, 1, 1);
+    if (p->scale == 0) {
+        in->op->inverse_root(in, scale.entries, p->dim);
+        return scale;
+    }
+    in->op->set(in, scale.entries, &p->scale, 1);
+    return stage(STAGE_SCALE, scale);
+}
+
+Head problem_head(const Problem *p, System *in)
+{
+    Matrix M[INPUTS];
+    for (Input k = 0; k < INPUTS; k++)
+        M[k] = given(p->input[k], (MatrixShape){p->length, p->dim}, in);
+    return (Head){.QU = M[INPUT_QU],
+                  .KU = M[INPUT_KU],
+                  .VU = M[INPUT_VU],
+                  .QC = M[INPUT_QC],
+                  .KC = M[INPUT_KC],
+                  .VC = M[INPUT_VC],
+                  .scale = problem_scale(p, in),
+                  .window = p->window,
+                  .variant = p->variant};
+}
+
+LayerMatrices problem_layer(const Problem *p, System *in)
+{
+    Matrix M[LAYER_INPUTS];
+    for (LayerInput k = 0; k < LAYER_INPUTS; k++)
+        M[k] = given(p->layer->input[k], layer_input_shape(p, k), in);
+    return (LayerMatrices){{.W = {.WQU = M[LAYER_WQU],
+                                  .WKU = M[LAYER_WKU],
+                                  .WVU = M[LAYER_WVU],
+                                  .WQC = M[LAYER_WQC],
+                                  .WKC = M[LAYER_WKC],
+                                  .WVC = M[LAYER_WVC],
+                                  .WO = M[LAYER_WO]},
+                            .heads = p->layer->heads,
+                            .scale = problem_scale(p, in),
+                            .window = p->window,
+                            .variant = p->variant},
+                           M[LAYER_X]};
+}
+
+/* ---- stages --------------------------------------------------------------------------------- */
+
+/* Keeps each stage at its first appearance: backward() shows the forward ones again. */
+static void keep_stage(void *solution, Stage stage, Matrix A)
+{
+    Solution *s = solution;
+    for (Answer k = ANSWER_SC; k <= ANSWER_DG; k++) {
+        Matrix *kept = &s->of[k];
+        if (answer_stage(k) != stage || !kept->entries || kept->band.lo != EVERYWHERE.lo)
+            continue;
+        assign(*kept, A);
+        kept->band = A.band;
+    }
+}
+
+static void watch_stages(const Problem *p, System *in, Solution *s)
+{
+    for (Answer k = ANSWER_SC; k <= ANSWER_DG; k++)
+        if (problem_has(p, k))
+            s->of[k] = matrix(in, p->length, p->length);
+    in->observe = keep_stage;
+    in->observer = s;
+}
+
+/* ---- heads and layers ----------------------------------------------------------------------- */
+
+static void solve_head(const Problem *p, const Head *head, Form *form, Solution *s)
+{
+    Answers forward = answers_for(head);
+    form(head, &forward);
+    for (Answer a = 0; a < FORWARD_ANSWERS; a++)
+        s->of[a] = answer_matrix(&forward, a);
+    if (!p->cotangent || form != parallel)
+        return;
+    Matrix dO = given(p->cotangent, (MatrixShape){p->length, p->dim}, head->QC.in);
+    Gradients g = gradients_for(head);
+    backward(head, dO, &g);
+    const Matrix gradients[] = {g.dQU, g.dKU, g.dVU, g.dQC, g.dKC, g.dVC};
+    for (Input k = 0; k < INPUTS; k++)
+        s->of[ANSWER_DQU + k] = gradients[k];
+}
+
+static void solve_layer(const Problem *p, const LayerMatrices *m, Form *form, Solution *s)
+{
+    s->of[ANSWER_Y] = matrix(m->X.in, m->X.rows, m->X.cols);
+    layer_forward(&m->layer, m->X, p->layer->batch, form, s->of[ANSWER_Y]);
+    if (!p->cotangent || form != parallel)
+        return;
+    Matrix dY = given(p->cotangent, answer_shape(p, ANSWER_Y), m->X.in);
+    LayerGradients g = layer_gradients_for(&m->layer, m->X);
+    layer_backward(&m->layer, m->X, p->layer->batch, dY, &g);
+    const Matrix gradients[] = {g.dX,     g.dW.WQU, g.dW.WKU, g.dW.WVU,
+                                g.dW.WQC, g.dW.WKC, g.dW.WVC, g.dW.WO};
+    for (LayerInput k = 0; k < LAYER_INPUTS; k++)
+        s->of[ANSWER_DX + k] = gradients[k];
+}
+
+/* Gradients are those of Theorem 1's form: the sequential one has none of its own. */
+static Solution solve_by(const Problem *p, System *in, Form *form)
+{
+    Solution s = {0};
+    if (p->layer) {
+        LayerMatrices layer = problem_layer(p, in);
+        solve_layer(p, &layer, form, &s);
+        return s;
+    }
+    Head head = problem_head(p, in);
+    if (p->stages && form == parallel)
+        watch_stages(p, in, &s);
+    solve_head(p, &head, form, &s);
+    in->observe = NULL;
+    in->observer = NULL;
+    return s;
+}
+
+Solution solve(const Problem *p, System *in) { return solve_by(p, in, parallel); }
+Solution solve_sequentially(const Problem *p, System *in) { return solve_by(p, in, sequential); }
