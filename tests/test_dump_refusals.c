@@ -34,7 +34,7 @@ typedef struct Refusal {
     "unknown item \"" item "\" in arithmetic \"" text "\": expected " \
     "key=format, with a key of accumulate operands inputs scale sc t1 " \
     "g su p cache o lse u dp ds dsu dt1 dg dz dqu dku dvu dqc " \
-    "dkc dvc"
+    "dkc dvc y dx dw"
 #define TEN "1234567890"
 
 static const Refusal refusals[] = {
