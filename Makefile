@@ -15,7 +15,7 @@ INCLUDE = -Iref -Iref/systems -Ivectors -Iproofs
 # Arb is a library of its own in FLINT 2 (Debian 12) and part of FLINT 3 (Debian 13). These are
 # evaluated when a recipe runs, after `make deps`.
 ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo -lflint-arb)
-LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lm
+LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lm
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
 COMMANDS = ref/main.c vectors/command_check.c vectors/command_oracle.c proofs/verify.c
@@ -25,6 +25,7 @@ SOURCES := $(filter-out $(COMMANDS) $(STABILITY), \
 TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
 SUPPORT := $(filter-out $(wildcard tests/test_*.c) tests/bench.c,$(wildcard tests/*.c))
 objects = $(patsubst %.c,$B/%.o,$(1))
+LIBRARY := $(call objects,$(SOURCES)) $B/vectors/cases_table.o
 
 DUMPS = vectors/dumps
 # Set with `deps` among the goals, so that nothing is compiled before it is installed.
@@ -44,11 +45,21 @@ $B/%.o: %.c | $(FIRST)
 	@echo '  CC   $<'
 	@$(COMPILE) -MMD -MP -c $< -o $@
 
-$B/libcastle.a: $(call objects,$(SOURCES))
+# The table of golden cases, as bytes of the program.
+$B/vectors/cases_table.c: vectors/cases.json
+	@mkdir -p $(@D)
+	@{ echo '#include <stddef.h>'; echo 'const unsigned char cases_table[] = {'; \
+	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
+	    echo 'const size_t cases_table_size = sizeof cases_table;'; } > $@
+
+$B/vectors/cases_table.o: $B/vectors/cases_table.c | $(FIRST)
+	@$(COMPILE) -c $< -o $@
+
+$B/libcastle.a: $(LIBRARY)
 	@echo '  AR   $@'
 	@rm -f $@ && ar rcs $@ $^
 
-$B/libcastle.so: $(call objects,$(SOURCES))
+$B/libcastle.so: $(LIBRARY)
 	@echo '  LINK $@'
 	@echo '{ global: castle_truth; castle_judge; castle_version; local: *; };' > $B/libcastle.map
 	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-soname,libcastle.so.0 \
@@ -69,7 +80,7 @@ $B/tests/%: $B/tests/%.o $B/tests/libsupport.a $B/libcastle.a
 # ---- what it needs -------------------------------------------------------------------------------
 
 PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-openmp-dev \
-           libjansson-dev libcmocka-dev
+           libjansson-dev nettle-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind python3-mpmath python3-gmpy2 \
                man-db
