@@ -18,7 +18,7 @@ ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && ech
 LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lm
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
-COMMANDS = ref/main.c vectors/command_check.c vectors/command_oracle.c proofs/verify.c
+COMMANDS = ref/main.c $(wildcard vectors/command_*.c) proofs/verify.c
 STABILITY = proofs/stability_main.c
 SOURCES := $(filter-out $(COMMANDS) $(STABILITY), \
              $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))

@@ -19,6 +19,7 @@ static const struct Command {
 } commands[] = {
     {"check", command_check, "judge a kernel's dump: right, suspect or wrong"},
     {"oracle", command_oracle, "write the correctly rounded answers for a file's inputs"},
+    {"emit", command_emit, "compute golden test vectors"},
     {"verify", command_verify, "reproduce Theorem 1 in every number system"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -33,6 +34,7 @@ static void usage(FILE *out)
     fputs("\nExamples:\n"
           "  castle check mykernel.safetensors\n"
           "  castle oracle mykernel.safetensors -o truth.safetensors\n"
+          "  castle emit --out build/golden\n"
           "  castle verify\n\n"
           "`castle COMMAND --help` explains a command; `man castle` has it all.\n"
           "Exit status: 0 right, 1 the kernel is wrong, 2 unusable input or options.\n",
@@ -95,6 +97,6 @@ int main(int argc, char **argv)
             return commands[k].run(argc - 1, argv + 1);
         }
     Failure f;
-    fail(&f, "unknown command \"%s\"; expected check, oracle or verify (castle --help)", argv[1]);
+    fail(&f, "unknown command \"%s\"; expected check, oracle, emit or verify (castle --help)", argv[1]);
     return refuse("castle", &f);
 }

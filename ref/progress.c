@@ -35,6 +35,8 @@ Progress *progress_begin(const char *what, const char *unit, size_t steps)
 void progress_step(Progress *p)
 {
     enum { QUIET_SECONDS = 2 };
+    if (!p)
+        return;
     p->done++;
     double seconds = seconds_since(p->begun);
     if (seconds < QUIET_SECONDS || !isatty(STDERR_FILENO))
@@ -48,7 +50,7 @@ void progress_step(Progress *p)
 
 void progress_end(Progress *p)
 {
-    if (p->shown)
+    if (p && p->shown)
         fputs("\r\033[K", stderr);
     free(p);
 }

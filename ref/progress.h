@@ -11,7 +11,7 @@ typedef struct Progress Progress;
 
 /* `what` and `unit` must outlive the progress. */
 Progress *progress_begin(const char *what, const char *unit, size_t steps);
-void progress_step(Progress *); /* by one thread at a time */
-void progress_end(Progress *);  /* wipes the line */
+void progress_step(Progress *); /* by one thread at a time; NULL: nothing is shown */
+void progress_end(Progress *);  /* wipes the line; NULL is ignored */
 
 #endif

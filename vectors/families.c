@@ -110,13 +110,13 @@ static void draw_layer(CaseInputs *in, const GoldenCase *c)
 {
     static const char *const projection[INPUTS] = {"wqu", "wku", "wvu", "wqc", "wkc", "wvc"};
     const size_t x[] = {c->batch, c->length, c->model}, n = c->heads * c->dim;
-    const size_t down[] = {c->model, n}, up[] = {n, c->model};
+    const size_t down[] = {c->model, c->heads, c->dim}, up[] = {c->heads, c->dim, c->model};
     gsl_rng *rng = stream(c, 0);
 
     draw_weights(add_tensor(in, "x", 3, x), c->batch * c->length * c->model, 1, c->type, rng);
     for (Input k = 0; k < INPUTS; k++)
-        draw_weights(add_tensor(in, projection[k], 2, down), c->model * n, c->model, c->type, rng);
-    draw_weights(add_tensor(in, "wo", 2, up), n * c->model, n, c->type, rng);
+        draw_weights(add_tensor(in, projection[k], 3, down), c->model * n, c->model, c->type, rng);
+    draw_weights(add_tensor(in, "wo", 3, up), n * c->model, n, c->type, rng);
     if (c->kinds & KIND_GRADIENTS)
         draw_weights(add_tensor(in, "dy", 3, x), c->batch * c->length * c->model, 1, c->type, rng);
     gsl_rng_free(rng);

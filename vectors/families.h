@@ -19,7 +19,7 @@ typedef struct InputTensor {
 } InputTensor;
 
 /* In the order of the file: qu ku vu qc kc vc, and do with gradients, [batch, heads, L, d] each. A layer:
- * x [batch, L, dm], wqu wku wvu wqc wkc wvc [dm, heads d], wo [heads d, dm], and dy like x. */
+ * x [batch, L, dm], wqu wku wvu wqc wkc wvc [dm, heads, d], wo [heads, d, dm], and dy like x. */
 enum { MOST_INPUT_TENSORS = 9 };
 typedef struct CaseInputs {
     InputTensor tensor[MOST_INPUT_TENSORS];

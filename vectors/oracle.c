@@ -60,12 +60,18 @@ static bool settle(Truth *t, size_t k, const arb_t ball, slong bits, bool tails)
     return settled;
 }
 
-/* How far a ball has grown: radius / (2^-bits |midpoint|). */
-static double growth(const arb_t ball, slong bits)
+/* log2(radius / |midpoint|); -infinity for an exact ball, or one about 0. */
+static double log2_relative_radius(const arb_t ball)
 {
-    double middle = fabs(arf_get_d(arb_midref(ball), ARF_RND_NEAR));
-    double radius = ldexp(mag_get_d(arb_radref(ball)), (int)(bits < 1000 ? bits : 1000));
-    return middle > 0 && isfinite(radius) ? radius / middle : 0;
+    mag_t middle;
+    mag_init(middle);
+    arf_get_mag(middle, arb_midref(ball));
+    bool defined = !mag_is_zero(middle) && !mag_is_zero(arb_radref(ball));
+    double width = defined ? mag_get_d_log2_approx(arb_radref(ball)) -
+                                 mag_get_d_log2_approx(middle)
+                           : -INFINITY;
+    mag_clear(middle);
+    return width;
 }
 
 /* The softmax of a lone score does not move: dS_11 = 0, so QC_1 takes no gradient, nor does KC when it is
@@ -108,7 +114,7 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
             if (zero || settle(t, k, ball, bits, tails)) {
                 settled[a][k] = 1;
                 t->certificate[k] = CERTIFIED;
-                o->radius = fmax(o->radius, growth(ball, bits));
+                o->log2_radius = fmax(o->log2_radius, log2_relative_radius(ball));
             } else if (!finite && !arb_is_finite(ball)) {
                 settled[a][k] = 1;
                 t->certificate[k] = UNDEFINED;
@@ -160,6 +166,7 @@ static void compare_naive(Oracle *o, const Problem *p, slong bits, const Solutio
 Oracle *oracle(const Problem *p, bool tails, bool naive)
 {
     Oracle *o = room_for("oracle", 1, sizeof *o);
+    o->log2_radius = -INFINITY;
     unsigned char *settled[ANSWERS] = {NULL};
     for (Answer a = 0; a < ANSWERS; a++)
         if (problem_has(p, a)) {

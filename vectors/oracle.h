@@ -33,8 +33,7 @@ typedef struct Truth {
 typedef struct Oracle {
     Truth truth[ANSWERS]; /* of the problem's answers; the others are empty */
     long bits;            /* the last working precision */
-    double radius;        /* largest radius / |value| over certified elements, in units of
-                                   2^-bits: how many times the last bit the balls have grown */
+    double log2_radius;   /* of the largest radius / |value| of a certified ball; -infinity: none */
     size_t ties, undefined;
     bool naive_ran;       /* the sequential form was run against the balls */
     size_t naive_outside; /* and this many of its values fell outside: 0, or the suite is wrong */

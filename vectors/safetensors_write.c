@@ -2,17 +2,12 @@
 #include "safetensors.h"
 
 #include "bug.h"
+#include "whole_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct SafetensorsWriter {
     json_t *metadata; /* key -> string */
@@ -127,110 +122,31 @@ static char *header_text(const SafetensorsWriter *writer)
     return text;
 }
 
-static bool write_all(int descriptor, const void *bytes, size_t size)
-{
-    const unsigned char *rest = bytes;
-
-    while (size > 0) {
-        ssize_t written = write(descriptor, rest, size < SSIZE_MAX ? size : SSIZE_MAX);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return false;
-        rest += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
-
-/* Writes the whole container; false with errno set on failure. */
-static bool write_container(int descriptor, const SafetensorsWriter *writer, const char *header)
-{
-    static const char spaces[8] = "        ";
-    size_t length = strlen(header);
-    size_t padding = (8 - length % 8) % 8;
-    unsigned char prefix[8];
-
-    for (size_t i = 0; i < 8; i++)
-        prefix[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i) & 0xff);
-    return write_all(descriptor, prefix, sizeof prefix) && write_all(descriptor, header, length) &&
-           write_all(descriptor, spaces, padding) &&
-           write_all(descriptor, writer->data, writer->size) && fsync(descriptor) == 0;
-}
-
-/*
- * Creates a new file in the folder of path and sets *name, which the caller frees.  Not mkstemp:
- * its file would be private for good, while this one gets the permissions of any new file.
- */
-static int create_temporary(const char *path, char **name)
-{
-    const char *slash = strrchr(path, '/');
-    size_t folder = slash == NULL ? 0 : (size_t)(slash - path) + 1; /* length with the slash */
-    size_t size = folder + 64;
-    int descriptor = -1;
-
-    *name = allocated(__func__, malloc(size));
-    memcpy(*name, path, folder);
-    for (int attempt = 0; attempt < 100 && descriptor < 0; attempt++) {
-        (void)snprintf(*name + folder, size - folder, ".safetensors-%ld-%d.tmp", (long)getpid(),
-                       attempt);
-        descriptor = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor < 0 && errno != EEXIST)
-            break;
-    }
-    return descriptor;
-}
-
 bool safetensors_write(const SafetensorsWriter *writer, const char *path, Failure *failure)
 {
-    char quoted[160];
-    struct stat status;
-    char *temporary;
-
+    static const char spaces[8] = "        ";
     if (json_object_size(writer->tensors) == 0)
         stop_on_bug(__func__, "no tensor was added");
-    failure_quote_path(quoted, sizeof quoted, path);
-    /* A rename would replace a device or a link, too, which nobody means by naming one. */
-    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return fail(failure, "%s: is not a regular file, expected a new name or a file to replace",
-                    quoted);
 
     char *header = header_text(writer);
-
-    if (strlen(header) > SAFETENSORS_MAX_HEADER - 8) {
+    size_t length = strlen(header), padding = (8 - length % 8) % 8;
+    if (length > SAFETENSORS_MAX_HEADER - 8) {
+        char quoted[160];
+        failure_quote_path(quoted, sizeof quoted, path);
         free(header);
         return fail(failure,
                     "%s: the header would be larger than %d bytes, the most that readers "
                     "take",
                     quoted, (int)SAFETENSORS_MAX_HEADER);
     }
-
-    int descriptor = create_temporary(path, &temporary);
-
-    if (descriptor < 0) {
-        fail(failure, "%s: cannot create a file in its folder: %s", quoted, strerror(errno));
-        free(temporary);
-        free(header);
-        return false;
-    }
-
-    bool ok = write_container(descriptor, writer, header);
-    int error = ok ? 0 : errno;
-
-    if (close(descriptor) != 0 && ok) {
-        ok = false;
-        error = errno;
-    }
-    if (ok && rename(temporary, path) != 0) {
-        ok = false;
-        error = errno;
-    }
-    if (!ok) {
-        (void)unlink(temporary); /* the first failure is the one to report */
-        fail(failure, "%s: cannot be written: %s", quoted, strerror(error));
-    }
-    free(temporary);
+    unsigned char prefix[8];
+    for (size_t i = 0; i < 8; i++)
+        prefix[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i) & 0xff);
+    const Bytes parts[] = {{prefix, sizeof prefix},
+                           {header, length},
+                           {spaces, padding},
+                           {writer->data, writer->size}};
+    bool written = whole_file_write(path, parts, sizeof parts / sizeof *parts, failure);
     free(header);
-    return ok;
+    return written;
 }

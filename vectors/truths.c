@@ -49,7 +49,7 @@ static void solve_problem(Truths *all, const Task *task, size_t index, bool naiv
         all->ties += o->ties;
         all->undefined += o->undefined;
         all->bits = o->bits > all->bits ? o->bits : all->bits;
-        all->radius = fmax(all->radius, o->radius);
+        all->log2_radius = fmax(all->log2_radius, o->log2_radius);
         all->naive += o->naive_ran && !o->naive_outside;
         all->outside += o->naive_outside;
     }
@@ -59,7 +59,7 @@ static void solve_problem(Truths *all, const Task *task, size_t index, bool naiv
 
 Truths truths_of(const Task *task, bool naive, const char *what)
 {
-    Truths all = {.bits = 0};
+    Truths all = {.log2_radius = -INFINITY};
     size_t problems = task_problems(task);
     Problem first = task_problem(task, 0);
     for (Answer a = 0; a < ANSWERS; a++)
@@ -71,7 +71,7 @@ Truths truths_of(const Task *task, bool naive, const char *what)
             all.typed[a] = room_for(__func__, n, sizeof(double));
             all.sigma[a] = room_for(__func__, rows, sizeof(double));
         }
-    Progress *progress = progress_begin(what, task->size.width ? "layer" : "head", problems);
+    Progress *progress = !what ? NULL : progress_begin(what, task->size.width ? "layer" : "head", problems);
 #pragma omp parallel for schedule(dynamic, 1) if (problems > 1)
     for (size_t k = 0; k < problems; k++) {
         solve_problem(&all, task, k, naive);
@@ -93,21 +93,22 @@ void truths_free(Truths *all)
     *all = (Truths){0};
 }
 
-static void write_answer(const Truths *all, const Task *task, Answer a, SafetensorsWriter *w)
+void truths_write_one(const Truths *all, const Task *task, Answer a, const char *as,
+                      SafetensorsWriter *w)
 {
     Layout l = answer_layout(&task->size, a), rows = sigma_layout(&task->size, a);
     char name[40], type[8];
-    safetensors_add(w, answer_name(a), TYPE_F64, l.dims, l.shape, all->value[a]);
-    snprintf(name, sizeof name, "%s.lo", answer_name(a));
+    safetensors_add(w, as, TYPE_F64, l.dims, l.shape, all->value[a]);
+    snprintf(name, sizeof name, "%s.lo", as);
     safetensors_add(w, name, TYPE_F64, l.dims, l.shape, all->tail[a]);
     if (task->type != TYPE_F64) {
         snprintf(type, sizeof type, "%s", number_type_name(task->type));
         for (char *c = type; *c; c++)
             *c |= *c >= 'A' && *c <= 'Z' ? 0x20 : 0;
-        snprintf(name, sizeof name, "%s.%s", answer_name(a), type);
+        snprintf(name, sizeof name, "%s.%s", as, type);
         safetensors_add(w, name, task->type, l.dims, l.shape, all->typed[a]);
     }
-    snprintf(name, sizeof name, "%s.sigma", answer_name(a));
+    snprintf(name, sizeof name, "%s.sigma", as);
     safetensors_add(w, name, TYPE_F32, rows.dims, rows.shape, all->sigma[a]);
 }
 
@@ -115,5 +116,5 @@ void truths_write(const Truths *all, const Task *task, SafetensorsWriter *w)
 {
     for (Answer a = 0; a < ANSWERS; a++)
         if (all->value[a])
-            write_answer(all, task, a, w);
+            truths_write_one(all, task, a, answer_name(a), w);
 }

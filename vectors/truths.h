@@ -16,7 +16,7 @@ typedef struct Truths {
     double *sigma[ANSWERS];                                  /* laid out by sigma_layout() */
     size_t certified, ties, undefined, masked;               /* elements */
     long bits;      /* the highest working precision that was needed */
-    double radius;  /* largest radius / |value| of a certified element, in units of 2^-bits */
+    double log2_radius; /* of the largest radius / |value| of a certified element */
     size_t naive;   /* problems whose balls hold all that the sequential definition gives */
     size_t outside; /* elements of it outside their balls: 0, or the suite is wrong */
 } Truths;
@@ -26,5 +26,8 @@ typedef struct Truths {
 Truths truths_of(const Task *, bool naive, const char *what);
 void truths_free(Truths *);
 void truths_write(const Truths *, const Task *, SafetensorsWriter *);
+
+/* One answer's parts, under the name `as`. */
+void truths_write_one(const Truths *, const Task *, Answer, const char *as, SafetensorsWriter *);
 
 #endif
