@@ -5,6 +5,8 @@
  */
 #include "ball.h"
 
+#include "ball_product.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +155,11 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
     arb_dot(z, NULL, 0, x, (slong)dx, y, (slong)dy, (slong)n, bits(in));
 }
 
+static bool product_of_balls(System *in, Matrix C, Matrix A, Matrix B, ProductKind kind)
+{
+    return ball_product(C, A, B, kind, bits(in));
+}
+
 /* The midpoint of the largest midpoint's ball, cut to 32 bits: any exact number near it serves. */
 static void reference(System *in, void *m, const void *x, size_t n)
 {
@@ -190,6 +197,7 @@ static const Operations operations = {
     .dot = dot,
     .reference = reference,
     .get = get,
+    .product = product_of_balls,
 };
 
 System *ball_system(long precision)
