@@ -15,6 +15,8 @@ typedef struct BallSystem {
     slong bits;
 } BallSystem;
 
+enum { WORTH_THREADS = 1 << 18 }; /* entries: a matter of speed only */
+
 static slong bits(System *in) { return ((BallSystem *)in)->bits; }
 
 /* Matrices come zeroed, and a zeroed ball is the ball 0: there is nothing to initialise. */
@@ -28,11 +30,20 @@ static void zeroed_memory_must_be_zero(void)
     arb_clear(&zero);
 }
 
+/* Most balls have their limbs inside: a look tells that nothing is to be freed. */
+static bool owns_memory(arb_srcptr x)
+{
+    return ARF_HAS_PTR(arb_midref(x)) || COEFF_IS_MPZ(ARF_EXP(arb_midref(x))) ||
+           COEFF_IS_MPZ(MAG_EXP(arb_radref(x)));
+}
+
 static void clear(System *in, void *x, size_t n)
 {
     (void)in;
+#pragma omp parallel for if (n > WORTH_THREADS)
     for (size_t k = 0; k < n; k++)
-        arb_clear((arb_ptr)x + k);
+        if (owns_memory((arb_srcptr)x + k))
+            arb_clear((arb_ptr)x + k);
 }
 
 static void copy(System *in, void *y, const void *x, size_t n)

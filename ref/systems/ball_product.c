@@ -9,6 +9,8 @@
 
 /* A matter of speed only: whether slices are worth it, whether threads are, how much room (in doubles)
  * the slices of the right operand may take. */
+/* So many entries of a line are summed in doubles before integers take over. */
+enum { RUN = 256, MOST_RUNS = 512 };
 enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 22, PANEL = 1 << 24, MOST_SLICES = 128 };
 
 typedef struct Job {
@@ -53,7 +55,7 @@ static bool beta_fits(Job *j, int beta, slong bits)
     j->weights = least(most, j->cut_a.slices + j->cut_b.slices - 1);
     for (size_t w = 0; w < j->weights; w++)
         t = pairs(j, w) > t ? pairs(j, w) : t;
-    return ldexp((double)(j->a.length * t), 2 * beta - 2) <= 0x1p53;
+    return ldexp((double)(least(j->a.length, RUN) * t), 2 * beta - 2) <= 0x1p53;
 }
 
 static void plan_errors(Job *j)
@@ -78,7 +80,7 @@ static bool plan(Job *j)
     int beta = 27;
     while (beta > 8 && !beta_fits(j, beta, bits))
         beta--;
-    if (beta == 8 || j->weights > MOST_SLICES)
+    if (beta == 8 || j->weights > MOST_SLICES || j->a.length > MOST_RUNS * RUN)
         return false;
     plan_errors(j);
     return true;
@@ -110,7 +112,7 @@ static Range tile_range(const Tile *t)
 
 static Tile tile_made(const Lines *l, const Cut *cut, size_t first)
 {
-    Tile t = {l, first, least(l->count - first, SLICE_TILE), NULL, NULL};
+    Tile t = {l, first, least(l->count - first, l->tile), NULL, NULL};
     t.slices = malloc(t.count * l->length * (cut->slices + (cut->bounded ? 2 : 0)) *
                       sizeof(double));
     if (!t.slices)
@@ -126,25 +128,69 @@ static void multiply(double *D, const Tile *a, Slab x, const Tile *b, Slab y, si
                 1, x.at, (int)x.step, y.at, (int)y.step, add, D, (int)b->count);
 }
 
-/* Every D_w of the tile, one after the other, and after them the bounds of errors. As the slices of a go
- * up and those of b down, the pairs of one weight lie side by side and are one product. */
-static void multiply_tiles(const Job *j, const Tile *a, const Tile *b, Range k, double *D)
+/* Room for one tile of C, each array `size` = a->count x b->count long: */
+typedef struct Sums {
+    double *D;      /* the D_w of a run, one after the other */
+    slong *total;   /* of all runs */
+    double *bounds; /* of errors */
+} Sums;
+
+static Sums sums_made(const Job *j)
 {
-    const size_t s = j->cut_a.slices, t = j->cut_b.slices, size = a->count * b->count;
-    const size_t first = k.first / SLICE_BLOCK;
-    for (size_t block = first; block * SLICE_BLOCK < k.end; block++) {
-        size_t width = block_width(&j->a, block);
-        for (size_t w = 0; w < j->weights; w++) {
-            size_t i = w < t ? 0 : w - t + 1;
-            multiply(D + w * size, a, tile_slab(a, a->slices, s, block, i), b,
-                     tile_slab(b, b->slices, t, block, t - 1 - (w - i)), pairs(j, w) * width,
-                     block > first);
-        }
-        if (j->cut_a.bounded) {
-            size_t i = j->error_in_b ? 0 : 1, end = j->error_in_a ? 2 : 1;
-            multiply(D + j->weights * size, a, tile_slab(a, a->bounds, 2, block, i), b,
-                     tile_slab(b, b->bounds, 2, block, i), (end - i) * width, block > first);
-        }
+    const size_t size = least(j->a.count, j->a.tile) * least(j->b.count, j->b.tile);
+    Sums s;
+    s.D = malloc(size * (j->weights + 1) * sizeof *s.D);
+    s.total = malloc(size * j->weights * sizeof *s.total);
+    if (!s.D || !s.total)
+        stop_on_bug(__func__, "out of memory for a tile of %zu entries", size);
+    s.bounds = s.D + size * j->weights;
+    return s;
+}
+
+static void sums_end(Sums *s)
+{
+    free(s->D);
+    free(s->total);
+}
+
+/* One block's part of every D_w. As the slices of a go up and those of b down, the pairs of one weight
+ * lie side by side and are one product. */
+static void multiply_block(const Job *j, const Tile *a, const Tile *b, size_t block, bool add,
+                           double *D)
+{
+    const size_t s = j->cut_a.slices, t = j->cut_b.slices, width = block_width(&j->a, block);
+    for (size_t w = 0; w < j->weights; w++) {
+        size_t i = w < t ? 0 : w - t + 1;
+        multiply(D + w * a->count * b->count, a, tile_slab(a, a->slices, s, block, i), b,
+                 tile_slab(b, b->slices, t, block, t - 1 - (w - i)), pairs(j, w) * width, add);
+    }
+}
+
+static void bound_block(const Job *j, const Tile *a, const Tile *b, size_t block, bool add,
+                        double *bounds)
+{
+    size_t i = j->error_in_b ? 0 : 1, end = j->error_in_a ? 2 : 1;
+    multiply(bounds, a, tile_slab(a, a->bounds, 2, block, i), b,
+             tile_slab(b, b->bounds, 2, block, i), (end - i) * block_width(&j->a, block), add);
+}
+
+/* Adds a run to the totals, or begins them. */
+static void add_run(const Job *j, const Sums *s, size_t size, bool add)
+{
+    for (size_t k = 0; k < size * j->weights; k++)
+        s->total[k] = (add ? s->total[k] : 0) + (slong)s->D[k];
+}
+
+static void multiply_tiles(const Job *j, const Tile *a, const Tile *b, Range k, const Sums *s)
+{
+    const size_t first = k.first / j->a.tile, size = a->count * b->count;
+    const size_t end = (k.end + j->a.tile - 1) / j->a.tile, run = RUN / j->a.tile;
+    for (size_t block = first; block < end; block++) {
+        multiply_block(j, a, b, block, (block - first) % run > 0, s->D);
+        if (j->cut_a.bounded)
+            bound_block(j, a, b, block, block > first, s->bounds);
+        if ((block - first) % run == run - 1 || block == end - 1)
+            add_run(j, s, size, block >= first + run);
     }
 }
 
@@ -153,7 +199,7 @@ static void multiply_tiles(const Job *j, const Tile *a, const Tile *b, Range k, 
 enum { MOST_LIMBS = MOST_SLICES * 27 / FLINT_BITS + 3 };
 
 /* y = sum over w of D_w 2^(exponent + beta (W - 1 - w)), rounded. Whether it is inexact. */
-static int round_sum(arf_t y, const double *D, size_t step, const Job *j, slong exponent)
+static int round_sum(arf_t y, const slong *D, size_t step, const Job *j, slong exponent)
 {
     const int beta = j->cut_a.beta;
     const slong mask = ((slong)1 << beta) - 1;
@@ -162,7 +208,7 @@ static int round_sum(arf_t y, const double *D, size_t step, const Job *j, slong 
     slong carry = 0, shift;
     int fill = 0;
     for (size_t w = j->weights; w-- > 0;) {
-        slong sum = (slong)D[w * step] + carry, digit = sum & mask;
+        slong sum = D[w * step] + carry, digit = sum & mask;
         carry = sum >> beta;
         limb |= (mp_limb_t)digit << fill;
         fill += beta;
@@ -193,16 +239,16 @@ static double dropped(const Job *j, const Line *a, const Line *b)
     return (double)(least(a->entries, b->entries) * pairs_of(s, t, j->weights)) * j->dropped;
 }
 
-static void set_ball(arb_ptr z, const double *D, size_t step, const Job *j, const Line *a,
+static void set_ball(arb_ptr z, const Sums *s, size_t at, size_t step, const Job *j, const Line *a,
                      const Line *b)
 {
     const int beta = j->cut_a.beta;
     const slong exponent = a->exponent + b->exponent;
     mag_t error;
     mag_init(error);
-    int inexact = round_sum(arb_midref(z), D, step, j,
+    int inexact = round_sum(arb_midref(z), s->total + at, step, j,
                             exponent + 2 - beta * (slong)(j->weights + 1));
-    double bound = (j->cut_a.bounded ? D[j->weights * step] : 0) + dropped(j, a, b);
+    double bound = (j->cut_a.bounded ? s->bounds[at] : 0) + dropped(j, a, b);
     if (bound > 0) {
         mag_set_d(error, bound * j->inflation);
         mag_mul_2exp_si(arb_radref(z), error, exponent + j->cut_a.error);
@@ -221,8 +267,8 @@ static void by_dot(const Job *j, arb_ptr z, size_t row, size_t column)
                 j->precision);
 }
 
-/* The present entries of C in the tile. D: NULL where no k is common to any two lines. */
-static void set_tile(const Job *j, const Tile *a, const Tile *b, const double *D)
+/* The present entries of C in the tile. sums: NULL where no k is common to any two lines. */
+static void set_tile(const Job *j, const Tile *a, const Tile *b, const Sums *sums)
 {
     for (size_t i = 0; i < a->count; i++) {
         Range present = common(row_range(j->C, a->first + i),
@@ -233,8 +279,8 @@ static void set_tile(const Job *j, const Tile *a, const Tile *b, const double *D
             arb_ptr z = entry(j->C, a->first + i, column);
             if (x->kind == LINE_UNFIT || y->kind == LINE_UNFIT)
                 by_dot(j, z, a->first + i, column);
-            else if (D && x->kind == LINE_FIT && y->kind == LINE_FIT)
-                set_ball(z, D + i * b->count + (column - b->first), a->count * b->count, j, x, y);
+            else if (sums && x->kind == LINE_FIT && y->kind == LINE_FIT)
+                set_ball(z, sums, i * b->count + (column - b->first), a->count * b->count, j, x, y);
         }
     }
 }
@@ -245,14 +291,14 @@ static bool tile_is_present(const Job *j, const Tile *a, const Tile *b)
     return band_meets(seen, a->count, b->count);
 }
 
-static void product_tile(const Job *j, const Tile *a, const Tile *b, double *D)
+static void product_tile(const Job *j, const Tile *a, const Tile *b, const Sums *sums)
 {
     Range k = common(tile_range(a), tile_range(b));
     if (!tile_is_present(j, a, b))
         return;
     if (k.end > k.first)
-        multiply_tiles(j, a, b, k, D);
-    set_tile(j, a, b, k.end > k.first ? D : NULL);
+        multiply_tiles(j, a, b, k, sums);
+    set_tile(j, a, b, k.end > k.first ? sums : NULL);
 }
 
 /* ---- the product ---------------------------------------------------------------------------- */
@@ -260,34 +306,31 @@ static void product_tile(const Job *j, const Tile *a, const Tile *b, double *D)
 /* All rows of C against the lines of b in `panel`. */
 static void product_panel(const Job *j, const Tile *panel, size_t tiles)
 {
-    const size_t most = least(j->a.count, SLICE_TILE) * least(j->b.count, SLICE_TILE);
-    double *D = malloc((j->weights + 1) * most * sizeof *D);
-    if (!D)
-        stop_on_bug(__func__, "out of memory for a tile");
+    Sums sums = sums_made(j);
 #pragma omp for schedule(dynamic, 1)
     for (size_t t = 0; t < tiles; t++)
         tile_pack(&panel[t], &j->cut_b, tile_range(&panel[t]));
 #pragma omp for schedule(dynamic, 1)
-    for (size_t i = 0; i < j->a.count; i += SLICE_TILE) {
+    for (size_t i = 0; i < j->a.count; i += j->a.tile) {
         Tile a = tile_made(&j->a, &j->cut_a, i);
         tile_pack(&a, &j->cut_a, tile_range(&a));
         for (size_t t = 0; t < tiles; t++)
-            product_tile(j, &a, &panel[t], D);
+            product_tile(j, &a, &panel[t], &sums);
         free(a.slices);
     }
-    free(D);
+    sums_end(&sums);
 }
 
 static void product_in_panels(const Job *j, bool in_parallel)
 {
-    const size_t of_tile = j->b.length * SLICE_TILE * (j->cut_b.slices + 2);
+    const size_t of_tile = j->b.length * j->b.tile * (j->cut_b.slices + 2);
     const size_t most = PANEL / of_tile > 0 ? PANEL / of_tile : 1;
     Tile *panel = calloc(most, sizeof *panel);
     if (!panel)
         stop_on_bug(__func__, "out of memory");
     for (size_t first = 0; first < j->b.count;) {
         size_t tiles = 0;
-        for (; tiles < most && first < j->b.count; first += SLICE_TILE)
+        for (; tiles < most && first < j->b.count; first += j->b.tile)
             panel[tiles++] = tile_made(&j->b, &j->cut_b, first);
 #pragma omp parallel if (in_parallel)
         product_panel(j, panel, tiles);
@@ -304,6 +347,25 @@ static bool is_worth_it(Matrix C, size_t inner)
     return work >= WORTH_SLICES && 4 * (m * inner + n * inner + m * n) <= work;
 }
 
+/* Whether the band leaves no entry of A absent. */
+static bool covers(Matrix A)
+{
+    return A.band.lo <= 1 - (ptrdiff_t)A.rows && A.band.hi >= (ptrdiff_t)A.cols - 1;
+}
+
+/* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip more. */
+static size_t tile_for(Matrix C, Matrix A, Matrix B)
+{
+    const Matrix all[] = {C, A, B};
+    size_t size = 0;
+    for (size_t i = 0; i < 3; i++)
+        if (!covers(all[i])) {
+            size = all[i].rows > size ? all[i].rows : size;
+            size = all[i].cols > size ? all[i].cols : size;
+        }
+    return size == 0 || size > 1024 ? 128 : size > 512 ? 64 : size > 128 ? 32 : 16;
+}
+
 bool ball_product(Matrix C, Matrix A, Matrix B, ProductKind kind, slong precision)
 {
     const bool a_across = kind != PRODUCT_TN, b_across = kind == PRODUCT_NT;
@@ -311,9 +373,10 @@ bool ball_product(Matrix C, Matrix A, Matrix B, ProductKind kind, slong precisio
     if (!is_worth_it(C, inner))
         return false;
     bool in_parallel = C.in->rows_in_parallel && C.rows * C.cols * inner >= WORTH_THREADS;
+    const size_t tile = tile_for(C, A, B);
     Job j = {.C = C, .precision = precision};
-    j.a = lines_of(A, a_across, in_parallel);
-    j.b = lines_of(B, b_across, in_parallel);
+    j.a = lines_of(A, a_across, tile, in_parallel);
+    j.b = lines_of(B, b_across, tile, in_parallel);
     bool planned = plan(&j);
     if (planned)
         product_in_panels(&j, in_parallel);

@@ -13,10 +13,11 @@
  *     D_w = sum over i + j = w, k of d_i e_j,
  *     C_ij = sum over w of D_w 2^(E_a + E_b + 2 - beta (w + 2)).
  *
- * Each of the at most n t terms of D_w, t the number of pairs, is an integer of at most 2^(2 beta - 2), and
- * beta is chosen with n t 2^(2 beta - 2) <= 2^53: every partial sum, in any order, with fused operations or
- * without, is an integer that a double holds, so dgemm makes no error at all. The D_w are added in
- * integers, and their sum is rounded once, toward 0 as Arb does.
+ * summed over runs of at most r = 256 of the k at a time. Each of the at most r t terms of a run, t the
+ * number of pairs, is an integer of at most 2^(2 beta - 2), and beta is chosen with
+ * r t 2^(2 beta - 2) <= 2^53: every partial sum, in any order, with fused operations or without, is an
+ * integer that a double holds, so dgemm makes no error at all. The rest is done in integers, runs in 64
+ * bits (up to 512 runs), then the weights, and the sum is rounded once, toward 0 as Arb does.
  *
  * Radius. Let a be a midpoint as cut, rho_a the radius plus what was cut off; so for b. For every x, y in
  * the balls

@@ -3,7 +3,6 @@
 
 #include "system.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,33 +71,32 @@ static void survey_end(Line *l)
 /* In the order of memory. */
 static void survey(Lines *l, size_t first, size_t count)
 {
-    for (size_t i = 0; l->across && i < count; i++) {
-        Range r = line_range(l, first + i);
-        for (size_t k = r.first; k < r.end; k++)
-            survey_entry(&l->line[first + i], line_at(l, first + i, k));
-    }
-    for (size_t k = 0; !l->across && k < l->length; k++) {
-        Range r = row_range(columns(l->of, first, count), k);
-        for (size_t i = r.first; i < r.end; i++)
-            survey_entry(&l->line[first + i], line_at(l, first + i, k));
+    Line *line = l->line + first;
+    Matrix part = l->across ? rows(l->of, first, count) : columns(l->of, first, count);
+    for (size_t i = 0; i < part.rows; i++) {
+        Range r = row_range(part, i);
+        arb_srcptr x = entry(part, i, 0);
+        for (size_t j = r.first; j < r.end; j++)
+            survey_entry(&line[l->across ? i : j], x + j);
     }
     for (size_t i = 0; i < count; i++)
-        survey_end(&l->line[first + i]);
+        survey_end(&line[i]);
 }
 
-Lines lines_of(Matrix A, bool across, bool in_parallel)
+Lines lines_of(Matrix A, bool across, size_t tile, bool in_parallel)
 {
     Lines l = {.of = A,
                .across = across,
                .count = across ? A.rows : A.cols,
                .length = across ? A.cols : A.rows,
+               .tile = tile,
                .error = NO_ERROR};
     l.line = calloc(l.count, sizeof *l.line);
     if (!l.line)
         stop_on_bug(__func__, "out of memory");
 #pragma omp parallel for schedule(dynamic, 1) if (in_parallel)
-    for (size_t i = 0; i < l.count; i += SLICE_TILE)
-        survey(&l, i, l.count - i < SLICE_TILE ? l.count - i : SLICE_TILE);
+    for (size_t i = 0; i < l.count; i += tile)
+        survey(&l, i, l.count - i < tile ? l.count - i : tile);
     for (size_t i = 0; i < l.count; i++)
         if (l.line[i].kind == LINE_FIT) {
             l.bits = l.line[i].bits > l.bits ? l.line[i].bits : l.bits;
@@ -152,8 +150,14 @@ static bool cut_midpoint(double *at, ptrdiff_t step, arf_srcptr x, slong exponen
 
 enum { LEAST = -500 };
 
-/* c 2^n, or 2^LEAST where that is less than a number that is not 0 should be. */
-static double bound(double c, slong n) { return ldexp(c, n > LEAST ? (int)n : LEAST); }
+/* c 2^n, with n at most 64; or c 2^LEAST where n is less. */
+static double bound(double c, slong n)
+{
+    uint64_t bits = (uint64_t)(1023 + (n > LEAST ? n : LEAST)) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return c * power;
+}
 
 /* Writes |x| and rho, or rho and |x| + rho, `step` apart. */
 static void bound_entry(double *at, size_t step, arb_srcptr x, bool lost, slong exponent,
@@ -180,60 +184,68 @@ static void bound_entry(double *at, size_t step, arb_srcptr x, bool lost, slong 
 
 size_t block_width(const Lines *l, size_t block)
 {
-    size_t left = l->length - block * SLICE_BLOCK;
-    return left < SLICE_BLOCK ? left : SLICE_BLOCK;
+    size_t left = l->length - block * l->tile;
+    return left < l->tile ? left : l->tile;
 }
 
-Slab tile_slab(const Tile *t, const double *packed, size_t of, size_t block, size_t n)
+Slab tile_slab(const Tile *t, double *packed, size_t of, size_t block, size_t n)
 {
     size_t width = block_width(t->from, block), step = t->from->across ? of * width : t->count;
-    const double *base = packed + block * SLICE_BLOCK * of * t->count;
+    double *base = packed + block * t->from->tile * of * t->count;
     return (Slab){base + n * width * (t->from->across ? 1 : t->count), step};
 }
 
-static void pack_entry(const Tile *t, const Cut *cut, size_t i, size_t k)
+/* A block, to be filled. */
+typedef struct Block {
+    const Cut *cut;
+    const Line *line; /* of the tile */
+    Slab slices, bounds;
+    size_t one; /* from one slice to the next */
+    bool across;
+} Block;
+
+static void pack_entry(const Block *b, size_t line, size_t k, arb_srcptr x)
 {
-    arb_srcptr x = line_at(t->from, t->first + i, k);
-    slong exponent = t->from->line[t->first + i].exponent;
-    size_t block = k / SLICE_BLOCK, width = block_width(t->from, block);
-    size_t s = cut->slices, base = block * SLICE_BLOCK * t->count, line, one;
-    if (t->from->line[t->first + i].kind != LINE_FIT || arb_is_zero(x))
-        return;
+    const Cut *cut = b->cut;
+    const slong exponent = b->line[line].exponent;
+    const size_t along = b->across ? k : line, step = b->across ? line : k;
     bool lost = false;
-    k -= block * SLICE_BLOCK;
-    line = t->from->across ? width : 1;               /* from line to line, within one slice */
-    one = t->from->across ? width : width * t->count; /* from slice to slice */
+    if (b->line[line].kind != LINE_FIT || arb_is_zero(x))
+        return;
     if (!arf_is_zero(arb_midref(x))) {
-        double *at = t->slices + base * s + (t->from->across ? i * line * s + k : k * t->count + i);
-        lost = cut_midpoint(cut->descending ? at : at + (s - 1) * one,
-                            cut->descending ? (ptrdiff_t)one : -(ptrdiff_t)one, arb_midref(x),
-                            exponent, cut);
+        double *at = b->slices.at + step * b->slices.step + along;
+        ptrdiff_t one = (ptrdiff_t)b->one;
+        lost = cut_midpoint(cut->descending ? at : at + (ptrdiff_t)(cut->slices - 1) * one,
+                            cut->descending ? one : -one, arb_midref(x), exponent, cut);
     }
     if (cut->bounded)
-        bound_entry(t->bounds + base * 2 + (t->from->across ? i * line * 2 + k : k * t->count + i),
-                    one, x, lost, exponent, cut);
+        bound_entry(b->bounds.at + step * b->bounds.step + along, b->one, x, lost, exponent, cut);
+}
+
+static void pack_block(const Tile *t, const Cut *cut, size_t block)
+{
+    const Lines *l = t->from;
+    const size_t width = block_width(l, block), size = width * t->count, first = block * l->tile;
+    Block b = {.cut = cut, .line = l->line + t->first, .across = l->across};
+    b.slices = tile_slab(t, t->slices, cut->slices, block, 0);
+    b.one = l->across ? width : size;
+    memset(b.slices.at, 0, size * cut->slices * sizeof(double));
+    if (cut->bounded) {
+        b.bounds = tile_slab(t, t->bounds, 2, block, 0);
+        memset(b.bounds.at, 0, size * 2 * sizeof(double));
+    }
+    Matrix part = l->across ? columns(rows(l->of, t->first, t->count), first, width)
+                            : columns(rows(l->of, first, width), t->first, t->count);
+    for (size_t i = 0; i < part.rows; i++) {
+        Range r = row_range(part, i);
+        arb_srcptr x = entry(part, i, 0);
+        for (size_t j = r.first; j < r.end; j++)
+            pack_entry(&b, l->across ? i : j, l->across ? j : i, x + j);
+    }
 }
 
 void tile_pack(const Tile *t, const Cut *cut, Range range)
 {
-    const Lines *l = t->from;
-    if (range.end == range.first)
-        return;
-    size_t first = range.first / SLICE_BLOCK * SLICE_BLOCK;
-    size_t end = (range.end + SLICE_BLOCK - 1) / SLICE_BLOCK * SLICE_BLOCK;
-    size_t entries = ((end < l->length ? end : l->length) - first) * t->count;
-    memset(t->slices + first * t->count * cut->slices, 0, entries * cut->slices * sizeof(double));
-    if (cut->bounded)
-        memset(t->bounds + first * t->count * 2, 0, entries * 2 * sizeof(double));
-    for (size_t i = 0; l->across && i < t->count; i++) {
-        Range r = line_range(l, t->first + i);
-        for (size_t k = r.first > range.first ? r.first : range.first; k < r.end && k < range.end;
-             k++)
-            pack_entry(t, cut, i, k);
-    }
-    for (size_t k = range.first; !l->across && k < range.end; k++) {
-        Range r = row_range(columns(l->of, t->first, t->count), k);
-        for (size_t i = r.first; i < r.end; i++)
-            pack_entry(t, cut, i, k);
-    }
+    for (size_t block = range.first / t->from->tile; block * t->from->tile < range.end; block++)
+        pack_block(t, cut, block);
 }

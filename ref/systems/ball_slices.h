@@ -45,11 +45,12 @@ typedef struct Lines {
     Matrix of;
     bool across;          /* the lines are the matrix's rows; otherwise its columns */
     size_t count, length; /* lines, and entries of each */
+    size_t tile;          /* lines that are packed together, and entries to a block of them */
     Line *line;           /* of each, to be freed by lines_end */
     slong bits, error;    /* the largest of the lines that are fit */
 } Lines;
 
-Lines lines_of(Matrix A, bool across, bool in_parallel);
+Lines lines_of(Matrix A, bool across, size_t tile, bool in_parallel);
 void lines_end(Lines *);
 
 Range line_range(const Lines *, size_t i);             /* the present entries of line i */
@@ -67,11 +68,9 @@ typedef struct Cut {
 /* Whether some entry has an error under the cut: the bounds of errors are not all 0. */
 bool lines_err(const Lines *, const Cut *);
 
-/* Lines are packed in tiles, and every tile in blocks of SLICE_BLOCK entries of each line. In a block,
- * slice by slice, stand `width` entries of each of `lines` lines: side by side along the line where the
- * lines are rows, across the lines where they are columns, as they stood in the matrix. */
-enum { SLICE_TILE = 128, SLICE_BLOCK = 128 };
-
+/* Lines are packed in tiles, and every tile in blocks of `tile` entries of each line. In a block, slice
+ * by slice, stand its entries of all lines of the tile: side by side along the line where the lines are
+ * rows, across the lines where they are columns, as they stood in the matrix. */
 typedef struct Tile {
     const Lines *from;
     size_t first, count; /* which lines */
@@ -82,7 +81,7 @@ typedef struct Tile {
 
 /* A slice's entries in a block, as BLAS wants to see them. */
 typedef struct Slab {
-    const double *at;
+    double *at;
     size_t step; /* from line to line, or from entry to entry if the lines are columns */
 } Slab;
 
@@ -91,6 +90,6 @@ void tile_pack(const Tile *, const Cut *, Range range);
 
 size_t block_width(const Lines *, size_t block);
 /* The slab that begins at the n-th slice (bound) in memory of that block, of `of` slices (bounds). */
-Slab tile_slab(const Tile *, const double *packed, size_t of, size_t block, size_t n);
+Slab tile_slab(const Tile *, double *packed, size_t of, size_t block, size_t n);
 
 #endif
