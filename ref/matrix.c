@@ -212,9 +212,15 @@ void assign(Matrix A, Matrix B)
 
 /* ---- products ------------------------------------------------------------------------------- */
 
-/* Rows of one product are shared out to threads from this many multiply-adds on: below it, waking
- * them costs more than it saves. A matter of speed only; no result depends on it. */
+/* Rows are shared out to threads from this many multiply-adds on: below it, waking them costs more than
+ * it saves. A matter of speed only; no result depends on it. */
 enum { WORTH_THREADS = 1 << 15 };
+
+/* Whether to share out the rows of a loop over all of A, with `work` multiply-adds' time to an entry. */
+static bool in_parallel(Matrix A, size_t work)
+{
+    return A.in->rows_in_parallel && A.rows * A.cols * work > WORTH_THREADS;
+}
 
 /* One operand of a product as rows (of A) or columns (of B) along which the sum runs: line i begins at
  * entry(i, k) and goes on by `step` entries. */
@@ -246,8 +252,7 @@ static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
     Matrix C = banded(A.in, rows, cols, intersection(band, mask));
     if (op->product && op->product(A.in, C, A, B, kind))
         return C;
-#pragma omp parallel for schedule(dynamic, 1) if (A.in->rows_in_parallel && \
-                                                  rows * cols * inner > WORTH_THREADS)
+#pragma omp parallel for schedule(dynamic, 1) if (in_parallel(C, inner))
     for (size_t i = 0; i < rows; i++) {
         Range present = row_range(C, i);
         for (size_t j = present.first; j < present.end; j++) {
@@ -287,6 +292,7 @@ static Matrix combine(Binary *f, const char *function, Matrix A, Matrix B, Band 
 {
     shapes_must_fit(A.rows == B.rows && A.cols == B.cols, function, A, B);
     Matrix C = banded(A.in, A.rows, A.cols, band);
+#pragma omp parallel for schedule(dynamic, 1) if (in_parallel(A, 1))
     for (size_t i = 0; i < C.rows; i++) {
         Range k = row_range(C, i);
         f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(B, i, k.first), k.end - k.first);
@@ -316,6 +322,7 @@ Matrix hadamard(Matrix A, Matrix B)
 static Matrix with_scalar(Binary *f, Matrix A, Matrix c)
 {
     Matrix C = banded(A.in, A.rows, A.cols, A.band);
+#pragma omp parallel for schedule(dynamic, 1) if (in_parallel(A, 1))
     for (size_t i = 0; i < A.rows; i++) {
         Range k = row_range(A, i);
         f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(c, c.rows > 1 ? i : 0, 0),
@@ -333,8 +340,7 @@ Matrix scaled(Matrix c, Matrix A)
 Matrix map(Function f, Matrix A)
 {
     Matrix C = banded(A.in, A.rows, A.cols, A.band);
-#pragma omp parallel for schedule(dynamic, 1) if (A.in->rows_in_parallel && \
-                                                  A.rows * A.cols * 16 > WORTH_THREADS)
+#pragma omp parallel for schedule(dynamic, 1) if (in_parallel(A, 16))
     for (size_t i = 0; i < C.rows; i++) {
         Range k = row_range(C, i);
         A.in->op->map(A.in, f, entry(C, i, k.first), entry(A, i, k.first), k.end - k.first);
@@ -360,6 +366,7 @@ Matrix stage(Stage name, Matrix A)
 Matrix row_sum(Matrix A)
 {
     Matrix c = matrix(A.in, A.rows, 1);
+#pragma omp parallel for schedule(dynamic, 1) if (in_parallel(A, 1))
     for (size_t i = 0; i < A.rows; i++) {
         Range k = row_range(A, i);
         A.in->op->sum(A.in, entry(c, i, 0), entry(A, i, k.first), k.end - k.first);

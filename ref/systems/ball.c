@@ -5,6 +5,8 @@
  */
 #include "ball.h"
 
+#include "ball_product.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,8 @@ typedef struct BallSystem {
     System base;
     slong bits;
 } BallSystem;
+
+enum { WORTH_THREADS = 1 << 18 }; /* entries: a matter of speed only */
 
 static slong bits(System *in) { return ((BallSystem *)in)->bits; }
 
@@ -26,11 +30,20 @@ static void zeroed_memory_must_be_zero(void)
     arb_clear(&zero);
 }
 
+/* Most balls have their limbs inside: a look tells that nothing is to be freed. */
+static bool owns_memory(arb_srcptr x)
+{
+    return ARF_HAS_PTR(arb_midref(x)) || COEFF_IS_MPZ(ARF_EXP(arb_midref(x))) ||
+           COEFF_IS_MPZ(MAG_EXP(arb_radref(x)));
+}
+
 static void clear(System *in, void *x, size_t n)
 {
     (void)in;
+#pragma omp parallel for if (n > WORTH_THREADS)
     for (size_t k = 0; k < n; k++)
-        arb_clear((arb_ptr)x + k);
+        if (owns_memory((arb_srcptr)x + k))
+            arb_clear((arb_ptr)x + k);
 }
 
 static void copy(System *in, void *y, const void *x, size_t n)
@@ -153,6 +166,11 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
     arb_dot(z, NULL, 0, x, (slong)dx, y, (slong)dy, (slong)n, bits(in));
 }
 
+static bool product_of_balls(System *in, Matrix C, Matrix A, Matrix B, ProductKind kind)
+{
+    return ball_product(C, A, B, kind, bits(in));
+}
+
 /* The midpoint of the largest midpoint's ball, cut to 32 bits: any exact number near it serves. */
 static void reference(System *in, void *m, const void *x, size_t n)
 {
@@ -190,6 +208,7 @@ static const Operations operations = {
     .dot = dot,
     .reference = reference,
     .get = get,
+    .product = product_of_balls,
 };
 
 System *ball_system(long precision)
