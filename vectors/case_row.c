@@ -149,18 +149,20 @@ static bool read_steps(const Row *row, GoldenCase *c)
 /* "16 8 1*16": chunks of 16, of 8, and sixteen of 1. */
 static bool read_split(const Row *row, const char *text, size_t length, CaseSplit *split)
 {
-    char word[24];
+    char word[24], quoted[80];
     const char *rest = text;
     size_t sum = 0;
+    failure_quote(quoted, sizeof quoted, text);
     split->chunk = room_for(__func__, length, sizeof *split->chunk);
     while (row_next_word(&rest, word, sizeof word)) {
         unsigned size = 0, times = 1;
         int end = 0;
-        if (sscanf(word, "%5u%n*%5u%n", &size, &end, &times, &end) < 1 || word[end] || !size ||
+        if (strspn(word, "0123456789*") != strlen(word) ||
+            sscanf(word, "%5u%n*%5u%n", &size, &end, &times, &end) < 1 || word[end] || !size ||
             !times || size * (size_t)times > length - sum)
             return row_refuse(row, "splits",
-                              "\"%s\" is no list of chunks, as \"16 8 1*16\", of %zu tokens", text,
-                              length);
+                              "\"%s\" is no list of chunks, as \"16 8 1*16\", of %zu tokens",
+                              quoted, length);
         for (sum += size * (size_t)times; times > 0; times--)
             split->chunk[split->chunks++] = size;
     }

@@ -166,8 +166,10 @@ static void silu_minimum(const HeadDraft *h)
 }
 
 /* Level 0: all KC rows are one and VU = 0: every score of a row is the same, O_t is the mean of VC's first t
- * rows. Level 1: VU = 0 but for the middle token, and all QU rows are one: ties under a SiLU. Level 2: tokens
- * 2i and 2i+1 are the same in all six inputs: duplicates that the lookahead parts tell apart. */
+ * rows. Every second VC row is 1/16 of its size, so that the sum of two has bits below those of either, and
+ * a mean of 2, 4 or 8 often lies half-way between two numbers of the type. Level 1: VU = 0 but for the
+ * middle token, and all QU rows are one: ties under a SiLU. Level 2: tokens 2i and 2i+1 are the same in all
+ * six inputs: duplicates that the lookahead parts tell apart. */
 static void equal_keys(const HeadDraft *h)
 {
     if (h->c->level == 2) {
@@ -179,6 +181,9 @@ static void equal_keys(const HeadDraft *h)
     repeat_first_row(h, INPUT_KC);
     if (h->c->level == 1)
         repeat_first_row(h, INPUT_QU);
+    else
+        for (size_t s = 1; s < h->c->length; s += 2)
+            multiply_row(h, INPUT_VC, s, 0x1p-4);
     for (size_t s = 0; s < h->c->length; s++)
         if (h->c->level == 0 || s != middle(h->c))
             memset(row_of(h, INPUT_VU, s), 0, h->c->dim * sizeof(double));
