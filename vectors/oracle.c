@@ -114,7 +114,8 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
             if (zero || settle(t, k, ball, bits, tails)) {
                 settled[a][k] = 1;
                 t->certificate[k] = CERTIFIED;
-                o->log2_radius = fmax(o->log2_radius, log2_relative_radius(ball));
+                if (t->value[k] != 0)
+                    o->log2_radius = fmax(o->log2_radius, log2_relative_radius(ball));
             } else if (!finite && !arb_is_finite(ball)) {
                 settled[a][k] = 1;
                 t->certificate[k] = UNDEFINED;

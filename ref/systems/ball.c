@@ -60,7 +60,17 @@ static void set(System *in, void *x, const double *v, size_t n)
         arb_set_d((arb_ptr)x + k, v[k]);
 }
 
-static void inverse_root(System *in, void *x, unsigned long n) { arb_rsqrt_ui(x, n, bits(in)); }
+/* Exact where it can be: n = 4^k. arb_rsqrt_ui does not see that. */
+static void inverse_root(System *in, void *x, unsigned long n)
+{
+    ulong root = n_sqrt(n);
+    if (root * root != n) {
+        arb_rsqrt_ui(x, n, bits(in));
+        return;
+    }
+    arb_set_ui(x, root);
+    arb_inv(x, x, bits(in));
+}
 
 static void add_runs(System *in, void *z, const void *x, const void *y, size_t n)
 {
@@ -171,7 +181,7 @@ static bool product_of_balls(System *in, Matrix C, Matrix A, Matrix B, ProductKi
     return ball_product(C, A, B, kind, bits(in));
 }
 
-/* The midpoint of the largest midpoint's ball, cut to 32 bits: any exact number near it serves. */
+/* The midpoint of the largest midpoint's ball. A lone exact score then leaves an exact lse. */
 static void reference(System *in, void *m, const void *x, size_t n)
 {
     (void)in;
@@ -181,7 +191,7 @@ static void reference(System *in, void *m, const void *x, size_t n)
             top = a + k;
     arb_zero(m);
     if (arf_is_finite(arb_midref(top)))
-        arf_set_round(arb_midref((arb_ptr)m), arb_midref(top), 32, ARF_RND_DOWN);
+        arf_set(arb_midref((arb_ptr)m), arb_midref(top));
 }
 
 static void get(System *in, mpfr_t y, const void *x)
