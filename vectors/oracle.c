@@ -20,9 +20,20 @@ static Truth truth_of(MatrixShape s, bool mask_is_free)
                    mask_is_free};
 }
 
+/* Whether rounding x has nothing to do with binary64's smallest and largest numbers. */
+static bool is_plain(const arf_t x)
+{
+    return arf_cmpabs_2exp_si(x, BINARY64.emin + 1) > 0 && arf_cmpabs_2exp_si(x, BINARY64.emax) < 0;
+}
+
 /* Rounds both ends of the ball to binary64. True when they agree: the truth rounds to *x. */
 static bool round_ball(double *x, double *other, const arb_t ball, slong bits)
 {
+    if (is_plain(arb_midref(ball)) &&
+        arb_can_round_arf(ball, BINARY64.precision, ARF_RND_NEAR)) {
+        *x = *other = arf_get_d(arb_midref(ball), ARF_RND_NEAR);
+        return true;
+    }
     arf_t low, high;
     arf_init(low);
     arf_init(high);

@@ -11,7 +11,7 @@
  * the slices of the right operand may take. */
 /* So many entries of a line are summed in doubles before integers take over. */
 enum { RUN = 256, MOST_RUNS = 512 };
-enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 22, PANEL = 1 << 24, MOST_SLICES = 128 };
+enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 22, PANEL = 1 << 24 };
 
 typedef struct Job {
     Matrix C;
@@ -74,15 +74,23 @@ static void plan_errors(Job *j)
     j->inflation = 1 + (2 * (double)j->a.length + 20) * 0x1p-52;
 }
 
+static void count_slices(const Lines *l, const Cut *cut)
+{
+    for (size_t i = 0; i < l->count; i++)
+        l->line[i].slices = slices_for(l->line[i].bits, cut->beta, cut->slices);
+}
+
 static bool plan(Job *j)
 {
     slong bits = j->precision + 5 + (slong)ceil(log2((double)j->a.length) / 2);
-    int beta = 27;
+    int beta = MOST_BETA;
     while (beta > 8 && !beta_fits(j, beta, bits))
         beta--;
     if (beta == 8 || j->weights > MOST_SLICES || j->a.length > MOST_RUNS * RUN)
         return false;
     plan_errors(j);
+    count_slices(&j->a, &j->cut_a);
+    count_slices(&j->b, &j->cut_b);
     return true;
 }
 
@@ -196,7 +204,7 @@ static void multiply_tiles(const Job *j, const Tile *a, const Tile *b, Range k, 
 
 /* ---- from slices to balls ------------------------------------------------------------------- */
 
-enum { MOST_LIMBS = MOST_SLICES * 27 / FLINT_BITS + 3 };
+enum { MOST_LIMBS = MOST_SLICES * MOST_BETA / FLINT_BITS + 3 };
 
 /* y = sum over w of D_w 2^(exponent + beta (W - 1 - w)), rounded. Whether it is inexact. */
 static int round_sum(arf_t y, const slong *D, size_t step, const Job *j, slong exponent)
@@ -234,9 +242,8 @@ static int round_sum(arf_t y, const slong *D, size_t step, const Job *j, slong e
 /* What the weights that were left out may hold, for two lines. */
 static double dropped(const Job *j, const Line *a, const Line *b)
 {
-    size_t s = slices_for(a->bits, j->cut_a.beta, j->cut_a.slices);
-    size_t t = slices_for(b->bits, j->cut_b.beta, j->cut_b.slices);
-    return (double)(least(a->entries, b->entries) * pairs_of(s, t, j->weights)) * j->dropped;
+    return (double)(least(a->entries, b->entries) * pairs_of(a->slices, b->slices, j->weights)) *
+           j->dropped;
 }
 
 static void set_ball(arb_ptr z, const Sums *s, size_t at, size_t step, const Job *j, const Line *a,
@@ -324,7 +331,8 @@ static void product_panel(const Job *j, const Tile *panel, size_t tiles)
 static void product_in_panels(const Job *j, bool in_parallel)
 {
     const size_t of_tile = j->b.length * j->b.tile * (j->cut_b.slices + 2);
-    const size_t most = PANEL / of_tile > 0 ? PANEL / of_tile : 1;
+    const size_t all = (j->b.count + j->b.tile - 1) / j->b.tile;
+    const size_t most = PANEL / of_tile > 0 ? least(PANEL / of_tile, all) : 1;
     Tile *panel = calloc(most, sizeof *panel);
     if (!panel)
         stop_on_bug(__func__, "out of memory");

@@ -46,7 +46,7 @@ static void survey_entry(Line *l, arb_srcptr x)
         return;
     }
     if (l->kind == LINE_ZERO)
-        *l = (Line){LINE_FIT, 0, NO_ERROR, WORD_MAX, NO_ERROR};
+        *l = (Line){LINE_FIT, 0, NO_ERROR, WORD_MAX, NO_ERROR, 0};
     l->entries++;
     if (!arf_is_zero(mid)) {
         slong low = lowest(mid);
@@ -114,37 +114,53 @@ bool lines_err(const Lines *l, const Cut *cut)
 
 /* ---- one entry ------------------------------------------------------------------------------ */
 
-/* 64 bits of the n limbs at x from bit `at` on, as if zeros stood on both sides. */
-static mp_limb_t window(mp_srcptr x, mp_size_t n, slong at)
+/* y = floor(x / 2^low) mod 2^(64 m), x of n limbs, y of m. */
+static void shift_limbs(mp_limb_t *y, mp_size_t m, mp_srcptr x, mp_size_t n, slong low)
 {
-    if (at >= FLINT_BITS * n || at <= -FLINT_BITS)
-        return 0;
-    if (at < 0)
-        return x[0] << -at;
-    slong q = at / FLINT_BITS, r = at % FLINT_BITS;
-    mp_limb_t low = x[q] >> r;
-    return r && q + 1 < n ? low | x[q + 1] << (FLINT_BITS - r) : low;
+    const slong q = low >= 0 ? low / FLINT_BITS : -((FLINT_BITS - 1 - low) / FLINT_BITS);
+    const int r = (int)(low - q * FLINT_BITS);
+    for (slong i = 0; i < m; i++) {
+        mp_limb_t here = i + q >= 0 && i + q < n ? x[i + q] : 0;
+        mp_limb_t above = i + q + 1 >= 0 && i + q + 1 < n ? x[i + q + 1] : 0;
+        y[i] = here >> r | above << 1 << (FLINT_BITS - 1 - r);
+    }
 }
 
 /* The digits of x, `step` doubles apart, from the last at `at` on (`step` may be negative), and whether
  * bits of x are lost. */
 static bool cut_midpoint(double *at, ptrdiff_t step, arf_srcptr x, slong exponent, const Cut *cut)
 {
+    mp_limb_t y[MOST_SLICES * MOST_BETA / FLINT_BITS + 2];
     mp_srcptr limb;
-    mp_size_t n;
+    mp_size_t n, m = (cut->beta * (slong)cut->slices - 1) / FLINT_BITS + 1, i = 0;
     ARF_GET_MPN_READONLY(limb, n, x);
     const slong half = (slong)1 << (cut->beta - 1), mask = 2 * half - 1;
     const double sign = ARF_SGNBIT(x) ? -1 : 1;
     /* the last digit's lowest bit among those of the mantissa, an integer of n limbs */
     slong low = FLINT_BITS * n - ARF_EXP(x) + exponent + 1 - cut->beta * (slong)cut->slices;
-    slong carry = low > 0 ? (slong)(window(limb, n, low - 1) & 1) : 0;
     bool lost = low > __builtin_ctzl(limb[0]);
-    for (size_t i = cut->slices; i-- > 1; at += step, low += cut->beta) {
-        slong digit = ((slong)window(limb, n, low) & mask) + carry;
-        carry = (digit + half) >> cut->beta; /* 1 from half on, else 0 */
+    slong carry = 0;
+    if (lost) { /* to nearest: the bit below, and the rest falls away */
+        shift_limbs(y, 1, limb, n, low - 1);
+        carry = (slong)(y[0] & 1);
+    }
+    shift_limbs(y, m, limb, n, low);
+    mp_limb_t rest = y[0];
+    int left = FLINT_BITS; /* bits of it */
+    for (size_t k = cut->slices; k-- > 0; at += step) {
+        mp_limb_t bits = rest;
+        if (left < cut->beta && ++i < m) {
+            bits |= y[i] << left;
+            rest = y[i] >> (cut->beta - left);
+            left += FLINT_BITS - cut->beta;
+        } else {
+            rest >>= cut->beta;
+            left -= cut->beta;
+        }
+        slong digit = ((slong)bits & mask) + carry;
+        carry = k > 0 ? (digit + half) >> cut->beta : 0; /* 1 from half on; the first keeps it */
         *at = sign * (double)(digit - (carry << cut->beta));
     }
-    *at = sign * (double)(((slong)window(limb, n, low) & mask) + carry);
     return lost;
 }
 

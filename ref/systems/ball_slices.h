@@ -36,6 +36,7 @@ typedef struct Line {
     slong exponent; /* E */
     slong bits;     /* the least number with all midpoints multiples of 2^(E - bits) */
     slong error;    /* all radii are below 2^(E + error); NO_ERROR: they are 0 */
+    size_t slices;  /* how many slices are not 0 under the cut, at most; its user's to fill */
 } Line;
 
 #define NO_ERROR (WORD_MIN / 4)
@@ -56,6 +57,8 @@ void lines_end(Lines *);
 Range line_range(const Lines *, size_t i);             /* the present entries of line i */
 arb_srcptr line_at(const Lines *, size_t i, size_t k); /* its entry k */
 size_t line_step(const Lines *);                       /* from one entry to the next */
+
+enum { MOST_SLICES = 128, MOST_BETA = 27 };
 
 typedef struct Cut {
     int beta;
