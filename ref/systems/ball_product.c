@@ -12,6 +12,9 @@
 /* So many entries of a line are summed in doubles before integers take over. */
 enum { RUN = 256, MOST_RUNS = 512 };
 enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 22, PANEL = 1 << 24 };
+/* Bounds that differ by more than 2^500 do not stay apart (ball_slices.h): with so many bits they do differ,
+ * and what only a high precision can settle would never be settled. */
+enum { MOST_BITS = 450 };
 
 typedef struct Job {
     Matrix C;
@@ -84,6 +87,8 @@ static bool plan(Job *j)
 {
     slong bits = j->precision + 5 + (slong)ceil(log2((double)j->a.length) / 2);
     int beta = MOST_BETA;
+    if (bits > MOST_BITS)
+        return false;
     while (beta > 8 && !beta_fits(j, beta, bits))
         beta--;
     if (beta == 8 || j->weights > MOST_SLICES || j->a.length > MOST_RUNS * RUN)
