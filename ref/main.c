@@ -97,6 +97,7 @@ int main(int argc, char **argv)
             return commands[k].run(argc - 1, argv + 1);
         }
     Failure f;
-    fail(&f, "unknown command \"%s\"; expected check, oracle, emit or verify (castle --help)", argv[1]);
+    fail(&f, "unknown command \"%s\"; expected check, oracle, emit or verify (castle --help)",
+         argv[1]);
     return refuse("castle", &f);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "case_support.h"
+#include "solve.h"
 
 #include <string.h>
 
@@ -67,7 +68,6 @@ Measured measured_in(const GoldenCase *c, System *in)
     Measured m = {.g = drawn(c), .in = in, .scope = scope_open(in)};
     Problem p = case_problem(c, &m.g.in, 0);
     m.head = problem_head(&p, in);
-    m.head.variant = c->variant;
     if (p.cotangent)
         m.dO = matrix_from(in, p.length, p.dim, p.cotangent);
     m.f = parallel_stages(&m.head);

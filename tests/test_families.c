@@ -91,17 +91,17 @@ static void layer_has_its_shapes(const GoldenCase *c)
         return;
     Drawn g = drawn(c);
     const size_t n = c->heads * c->dim;
-    const size_t x[] = {c->batch, c->length, c->model}, down[] = {c->model, n},
-                 up[] = {n, c->model};
+    const size_t x[] = {c->batch, c->length, c->model}, down[] = {c->model, c->heads, c->dim},
+                 up[] = {c->heads, c->dim, c->model};
     static const char *const projections[] = {"wqu", "wku", "wvu", "wqc", "wkc", "wvc"};
     shape_is(&g, "x", 3, x);
     shape_is(&g, "dy", 3, x);
-    shape_is(&g, "wo", 2, up);
+    shape_is(&g, "wo", 3, up);
     assert_null(case_input(&g.in, "qu"));
     for (size_t k = 0; k < 6; k++) {
         const double *w = case_input(&g.in, projections[k])->values;
         double squares = 0; /* of a projected number, on average: that of x times this */
-        shape_is(&g, projections[k], 2, down);
+        shape_is(&g, projections[k], 3, down);
         for (size_t i = 0; i < c->model * n; i++)
             squares += w[i] * w[i] / (double)n;
         assert_true(squares > 0.5 && squares < 8);

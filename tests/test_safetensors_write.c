@@ -46,15 +46,15 @@ static void write_good(const SafetensorsWriter *writer, const char *name)
 
 static void test_exact_bytes(void **state)
 {
-    /* The header is 145 bytes long and padded to 152. */
+    /* The header is 145 bytes long and padded to 152; wide numbers come first. */
     static const char expected[] =
         "\x98\0\0\0\0\0\0\0"
         "{\"__metadata__\":{\"z\":\"12\",\"a\":\"\\\"2\"},"
-        "\"q\":{\"dtype\":\"F16\",\"shape\":[1,3],\"data_offsets\":[0,6]},"
-        "\"k\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[6,14]}}"
+        "\"k\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[0,8]},"
+        "\"q\":{\"dtype\":\"F16\",\"shape\":[1,3],\"data_offsets\":[8,14]}}"
         "       "
-        "\0\x3c\0\xc0\0\x7c"
-        "\0\0\0\0\0\0\x04\xc0";
+        "\0\0\0\0\0\0\x04\xc0"
+        "\0\x3c\0\xc0\0\x7c";
     static const size_t shape[2] = {1, 3};
     static const double values[3] = {1, -2, INFINITY};
     static const double scalar = -2.5;

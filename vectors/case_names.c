@@ -57,13 +57,3 @@ const char *case_type_suffix(NumberType t)
 }
 
 const char *case_arithmetic(NumberType t) { return number_format(t)->name; }
-
-const char *case_variant_name(Variant v)
-{
-    static const char *const names[] = {
-        [CASTLE] = "castle",
-        [WITHOUT_CAUSAL_KEYS] = "without-causal-keys",
-        [WITHOUT_SILU] = "without-silu",
-    };
-    return nth(names, 3, v, __func__);
-}

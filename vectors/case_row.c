@@ -37,7 +37,7 @@ static const char *kind_word(unsigned k) { return case_kind_name((CaseKind)(1U <
 static const char *flag_word(unsigned k) { return case_flag_name((CaseFlag)(1U << k)); }
 static const char *tier_word(unsigned k) { return case_tier_name((CaseTier)k); }
 static const char *type_word(unsigned k) { return case_type_suffix((NumberType)k); }
-static const char *variant_word(unsigned k) { return case_variant_name((Variant)k); }
+static const char *variant_word(unsigned k) { return variant_name((Variant)k); }
 static const char *tensor_word(unsigned k) { return input_name((Input)k); }
 static const char *special_word(unsigned k)
 {

@@ -12,8 +12,8 @@
 #ifndef CASTLE_CASES_H
 #define CASTLE_CASES_H
 
+#include "answers.h"
 #include "failure.h"
-#include "head.h"
 #include "number_formats.h"
 
 /* families.h says what each draws. */
@@ -126,6 +126,5 @@ const char *case_flag_name(CaseFlag);     /* "ties" "nonfinite" ... */
 const char *case_tier_name(CaseTier);     /* "core" "paper" */
 const char *case_type_suffix(NumberType); /* "f64" "f32" "bf16" "f16" */
 const char *case_arithmetic(NumberType);  /* the type's usual arithmetic: "float64" ... */
-const char *case_variant_name(Variant);   /* "castle" "without-causal-keys" "without-silu" */
 
 #endif

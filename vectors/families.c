@@ -178,7 +178,11 @@ const InputTensor *case_input(const CaseInputs *in, const char *name)
 
 Problem case_problem(const GoldenCase *c, const CaseInputs *in, size_t index)
 {
-    Problem p = {.length = c->length, .dim = c->dim, .scale = c->scale, .window = c->window};
+    Problem p = {.length = c->length,
+                 .dim = c->dim,
+                 .scale = c->scale,
+                 .window = c->window,
+                 .variant = c->variant};
     if (c->kinds & KIND_LAYER || index >= c->batch * c->heads)
         stop_on_bug(__func__, "case %s has no head %zu of its own", c->id, index);
     for (Input k = 0; k < INPUTS; k++)

@@ -35,7 +35,7 @@ void case_inputs_free(CaseInputs *);
 const InputTensor *case_input(const CaseInputs *, const char *name); /* or NULL */
 
 /* Head `index` (of batch x heads) of a case that is no layer, with the cotangent if there is one. Points
- * into the inputs; what a Problem has no field for, the variant, is the caller's to set. */
+ * into the inputs. */
 Problem case_problem(const GoldenCase *, const CaseInputs *, size_t index);
 
 #endif

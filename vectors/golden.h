@@ -18,8 +18,8 @@
 /* What is vouched for, over all of a file's answers. */
 typedef struct GoldenCertificate {
     size_t elements, ties, undefined, masked;
-    long bits;         /* the highest working precision that was needed */
-    int radius;        /* every certified ball's radius is at most 2^radius |X|; coarse: see below */
+    long bits;  /* the highest working precision that was needed */
+    int radius; /* every certified ball's radius is at most 2^radius |X|; coarse: see below */
     bool sequentially; /* the sequential definition lies inside every ball */
 } GoldenCertificate;
 

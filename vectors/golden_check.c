@@ -82,7 +82,8 @@ static bool same_entry(const json_t *found, json_t *expected, const char *id, co
 {
     const char *key;
     json_t *value;
-    json_object_foreach(expected, key, value) {
+    json_object_foreach(expected, key, value)
+    {
         if (!json_equal(json_object_get(found, key), value))
             return fail(f, "%s: case %s: field \"%s\" is not what the table and the file say", name,
                         id, key);

@@ -63,7 +63,7 @@ static void describe_case(json_t *o, const GoldenCase *c)
                         numbers((const size_t[]){c->batch, c->heads, c->length, c->dim}, 4));
     if (c->model)
         set_number(o, "dm", c->model);
-    set_text(o, "variant", case_variant_name(c->variant));
+    set_text(o, "variant", variant_name(c->variant));
     set_text(o, "type", case_type_suffix(c->type));
     if (c->steps)
         json_object_set_new(o, "steps", numbers(c->step, c->steps));
@@ -144,8 +144,7 @@ static json_t *index_document(const Cases *cases, CaseTier tier, json_t *entries
 {
     size_t bytes = 0;
     for (size_t k = 0; k < json_array_size(entries); k++)
-        bytes += (size_t)json_integer_value(
-            json_object_get(json_array_get(entries, k), "bytes"));
+        bytes += (size_t)json_integer_value(json_object_get(json_array_get(entries, k), "bytes"));
     json_t *o = json_object();
     set_number(o, "format", FORMAT);
     set_text(o, "licence", "CC0-1.0");

@@ -29,8 +29,7 @@ static bool is_plain(const arf_t x)
 /* Rounds both ends of the ball to binary64. True when they agree: the truth rounds to *x. */
 static bool round_ball(double *x, double *other, const arb_t ball, slong bits)
 {
-    if (is_plain(arb_midref(ball)) &&
-        arb_can_round_arf(ball, BINARY64.precision, ARF_RND_NEAR)) {
+    if (is_plain(arb_midref(ball)) && arb_can_round_arf(ball, BINARY64.precision, ARF_RND_NEAR)) {
         *x = *other = arf_get_d(arb_midref(ball), ARF_RND_NEAR);
         return true;
     }
@@ -78,8 +77,7 @@ static double log2_relative_radius(const arb_t ball)
     mag_init(middle);
     arf_get_mag(middle, arb_midref(ball));
     bool defined = !mag_is_zero(middle) && !mag_is_zero(arb_radref(ball));
-    double width = defined ? mag_get_d_log2_approx(arb_radref(ball)) -
-                                 mag_get_d_log2_approx(middle)
+    double width = defined ? mag_get_d_log2_approx(arb_radref(ball)) - mag_get_d_log2_approx(middle)
                            : -INFINITY;
     mag_clear(middle);
     return width;

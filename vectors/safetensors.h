@@ -64,8 +64,9 @@ const char *safetensors_metadata_key(const SafetensorsFile *file, size_t i);
 
 /*
  * The writer collects tensors and metadata in memory and then writes them in one go.  Its bytes
- * depend on nothing but the calls: tensors and metadata stand in the order in which they were
- * added, and the header is padded with spaces so that the data begin at a multiple of 8 bytes.
+ * depend on nothing but the calls: metadata stand in the order in which they were added, tensors
+ * too, but those of wide numbers before those of narrow ones, and the header is padded with spaces
+ * so that the data begin at a multiple of 8 bytes: every tensor is aligned.
  * Misuse, and memory running out, stop the program (see stop_on_bug).
  */
 typedef struct SafetensorsWriter SafetensorsWriter;

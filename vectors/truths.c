@@ -71,7 +71,9 @@ Truths truths_of(const Task *task, bool naive, const char *what)
             all.typed[a] = room_for(__func__, n, sizeof(double));
             all.sigma[a] = room_for(__func__, rows, sizeof(double));
         }
-    Progress *progress = !what ? NULL : progress_begin(what, task->size.width ? "layer" : "head", problems);
+    Progress *progress = !what
+                             ? NULL
+                             : progress_begin(what, task->size.width ? "layer" : "head", problems);
 #pragma omp parallel for schedule(dynamic, 1) if (problems > 1)
     for (size_t k = 0; k < problems; k++) {
         solve_problem(&all, task, k, naive);

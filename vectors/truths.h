@@ -15,10 +15,10 @@ typedef struct Truths {
     double *value[ANSWERS], *tail[ANSWERS], *typed[ANSWERS]; /* laid out as the answer */
     double *sigma[ANSWERS];                                  /* laid out by sigma_layout() */
     size_t certified, ties, undefined, masked;               /* elements */
-    long bits;      /* the highest working precision that was needed */
+    long bits;          /* the highest working precision that was needed */
     double log2_radius; /* of the largest radius / |value| of a certified element */
-    size_t naive;   /* problems whose balls hold all that the sequential definition gives */
-    size_t outside; /* elements of it outside their balls: 0, or the suite is wrong */
+    size_t naive;       /* problems whose balls hold all that the sequential definition gives */
+    size_t outside;     /* elements of it outside their balls: 0, or the suite is wrong */
 } Truths;
 
 /* `naive`: run the sequential definition where the oracle allows it. Shows progress under the name

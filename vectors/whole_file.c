@@ -66,9 +66,8 @@ static int take_name(int descriptor, const char *folder, char **name)
         *name = temporary_name(folder, attempt);
         if (descriptor >= 0 && linkat(AT_FDCWD, link, AT_FDCWD, *name, AT_SYMLINK_FOLLOW) == 0)
             return descriptor;
-        int created = descriptor < 0
-                          ? open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-                          : -1;
+        int created = descriptor < 0 ? open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                                     : -1;
         if (created >= 0)
             return created;
         free(*name);
@@ -87,9 +86,11 @@ static bool fill(int descriptor, const Bytes *parts, size_t count)
     return fsync(descriptor) == 0;
 }
 
-/* False with errno set. */
-static bool write_and_rename(const char *path, const char *folder, const Bytes *parts, size_t count)
+/* False with errno set, and *what: what could not be done. */
+static bool write_and_rename(const char *path, const char *folder, const Bytes *parts, size_t count,
+                             const char **what)
 {
+    *what = "cannot create a file in its folder";
     char *name = NULL;
     int descriptor = open_nameless(folder);
     bool nameless = descriptor >= 0;
@@ -97,6 +98,7 @@ static bool write_and_rename(const char *path, const char *folder, const Bytes *
         descriptor = take_name(-1, folder, &name);
     if (descriptor < 0)
         return false;
+    *what = "cannot be written";
     bool ok = fill(descriptor, parts, count) &&
               (!nameless || take_name(descriptor, folder, &name) >= 0);
     int error = errno;
@@ -125,10 +127,11 @@ bool whole_file_write(const char *path, const Bytes *parts, size_t count, Failur
         return fail(f, "%s: is not a regular file, expected a new name or a file to replace",
                     quoted);
     char *folder = folder_of(path);
-    bool ok = write_and_rename(path, folder, parts, count);
+    const char *what;
+    bool ok = write_and_rename(path, folder, parts, count, &what);
     int error = errno;
     free(folder);
-    return ok || fail(f, "%s: cannot be written: %s", quoted, strerror(error));
+    return ok || fail(f, "%s: %s: %s", quoted, what, strerror(error));
 }
 
 bool whole_file_read(Bytes *b, const char *path, Failure *f)
