@@ -16,7 +16,7 @@
 #ifndef CASTLE_BACKWARD_H
 #define CASTLE_BACKWARD_H
 
-#include "head.h"
+#include "parallel.h"
 
 typedef struct Gradients {
     Matrix dQU, dKU, dVU, dQC, dKC, dVC;
@@ -26,5 +26,8 @@ typedef struct Gradients {
 Gradients gradients_for(const Head *head);
 
 void backward(const Head *head, Matrix dO, Gradients *gradients);
+
+/* The same, going on from a forward pass that is still there. */
+void backward_from_stages(const Head *head, const Stages *forward, Matrix dO, Gradients *gradients);
 
 #endif

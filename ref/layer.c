@@ -116,9 +116,10 @@ static void through_head(const Layer *layer, Matrix X, size_t h, Matrix O, Matri
 {
     const Weights *W = &layer->W;
     Head head = head_of(layer, X, h);
-    attend(layer, &head, h, parallel, O);
+    Stages forward = parallel_stages(&head);
+    assign(part(layer, O, h), forward.O);
     Gradients g = gradients_for(&head);
-    backward(&head, part(layer, dO, h), &g);
+    backward_from_stages(&head, &forward, part(layer, dO, h), &g);
     through_projection(layer, X, W->WQU, h, g.dQU, dX, dW->WQU);
     through_projection(layer, X, W->WKU, h, g.dKU, dX, dW->WKU);
     through_projection(layer, X, W->WVU, h, g.dVU, dX, dW->WVU);

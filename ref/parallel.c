@@ -22,16 +22,23 @@ Stages parallel_stages(const Head *h)
     return f;
 }
 
+void answer_from_stages(const Head *h, const Stages *f, Answers *answers)
+{
+    Scope scope = scope_open(h->QC.in);
+    assign(answers->O, f->O);
+    assign(answers->lse, f->lse);
+    assign(answers->SU, f->SU);
+
+    /* (3) at t = L: U^L = (sigmoid(scale QU KU^T) o allowed) VU */
+    assign(answers->U, stage(STAGE_U, product(f->G, h->VU, EVERYWHERE)));
+    scope_close(h->QC.in, scope);
+}
+
 void parallel(const Head *h, Answers *answers)
 {
     head_must_be_sound(h, __func__);
     Scope scope = scope_open(h->QC.in);
     Stages f = parallel_stages(h);
-    assign(answers->O, f.O);
-    assign(answers->lse, f.lse);
-    assign(answers->SU, f.SU);
-
-    /* (3) at t = L: U^L = (sigmoid(scale QU KU^T) o allowed) VU */
-    assign(answers->U, stage(STAGE_U, product(f.G, h->VU, EVERYWHERE)));
+    answer_from_stages(h, &f, answers);
     scope_close(h->QC.in, scope);
 }

@@ -29,5 +29,6 @@ typedef struct Stages {
     Matrix T1, gates, G, SU, S, P, lse, O;
 } Stages;
 Stages parallel_stages(const Head *head);
+void answer_from_stages(const Head *head, const Stages *, Answers *answers);
 
 #endif

@@ -92,16 +92,20 @@ static void find_bound(Scales *s, const Problem *p, const Arithmetic *arithmetic
     system_free(in);
 }
 
+Scales *error_sigmas(const Problem *p, const Arithmetic *arithmetic, const Oracle *o, uint64_t seed)
+{
+    Scales *s = room_for(__func__, 1, sizeof *s);
+    for (Answer a = 0; a < ANSWERS; a++)
+        s->sigma[a] = room_for(__func__, o->truth[a].rows, sizeof(double));
+    find_sigma(s, p, arithmetic, o, seed);
+    return s;
+}
+
 Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracle *o, uint64_t seed)
 {
-    Scales *s = calloc(1, sizeof *s);
-    if (!s)
-        stop_on_bug(__func__, "out of memory");
-    for (Answer a = 0; a < ANSWERS; a++) {
-        s->sigma[a] = room_for("error_scales", o->truth[a].rows, sizeof(double));
-        s->bound[a] = room_for("error_scales", o->truth[a].rows * o->truth[a].cols, sizeof(double));
-    }
-    find_sigma(s, p, arithmetic, o, seed);
+    Scales *s = error_sigmas(p, arithmetic, o, seed);
+    for (Answer a = 0; a < ANSWERS; a++)
+        s->bound[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
     find_bound(s, p, arithmetic, o);
     return s;
 }

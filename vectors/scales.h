@@ -21,6 +21,9 @@ typedef struct Scales {
 } Scales;
 
 Scales *error_scales(const Problem *, const Arithmetic *, const Oracle *, uint64_t seed);
+
+/* The same without bounds, which are NULL. */
+Scales *error_sigmas(const Problem *, const Arithmetic *, const Oracle *, uint64_t seed);
 void scales_free(Scales *);
 
 /* z = error / sigma of a right kernel follows at worst Student's t law with SCALE_RUNS degrees of

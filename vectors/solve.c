@@ -59,7 +59,7 @@ LayerMatrices problem_layer(const Problem *p, System *in)
 
 /* ---- stages --------------------------------------------------------------------------------- */
 
-/* Keeps each stage at its first appearance: backward() shows the forward ones again. */
+/* Keeps each stage at its first appearance: the backward pass shows P again, rebuilt from lse. */
 static void keep_stage(void *solution, Stage stage, Matrix A)
 {
     Solution *s = solution;
@@ -83,17 +83,20 @@ static void watch_stages(const Problem *p, System *in, Solution *s)
 
 /* ---- heads and layers ----------------------------------------------------------------------- */
 
-static void solve_head(const Problem *p, const Head *head, Form *form, Solution *s)
+/* Theorem 1's form and, from the same forward pass, the gradients: as a kernel's backward pass finds in its
+ * operands the roundings of its forward pass. */
+static void solve_head(const Problem *p, const Head *head, Solution *s)
 {
     Answers forward = answers_for(head);
-    form(head, &forward);
+    Stages f = parallel_stages(head);
+    answer_from_stages(head, &f, &forward);
     for (Answer a = 0; a < FORWARD_ANSWERS; a++)
         s->of[a] = answer_matrix(&forward, a);
-    if (!p->cotangent || form != parallel)
+    if (!p->cotangent)
         return;
     Matrix dO = given(p->cotangent, (MatrixShape){p->length, p->dim}, head->QC.in);
     Gradients g = gradients_for(head);
-    backward(head, dO, &g);
+    backward_from_stages(head, &f, dO, &g);
     const Matrix gradients[] = {g.dQU, g.dKU, g.dVU, g.dQC, g.dKC, g.dVC};
     for (Input k = 0; k < INPUTS; k++)
         s->of[ANSWER_DQU + k] = gradients[k];
@@ -114,23 +117,36 @@ static void solve_layer(const Problem *p, const LayerMatrices *m, Form *form, So
         s->of[ANSWER_DX + k] = gradients[k];
 }
 
-/* Gradients are those of Theorem 1's form: the sequential one has none of its own. */
-static Solution solve_by(const Problem *p, System *in, Form *form)
+Solution solve(const Problem *p, System *in)
 {
     Solution s = {0};
     if (p->layer) {
         LayerMatrices layer = problem_layer(p, in);
-        solve_layer(p, &layer, form, &s);
+        solve_layer(p, &layer, parallel, &s);
         return s;
     }
     Head head = problem_head(p, in);
-    if (p->stages && form == parallel)
+    if (p->stages)
         watch_stages(p, in, &s);
-    solve_head(p, &head, form, &s);
+    solve_head(p, &head, &s);
     in->observe = NULL;
     in->observer = NULL;
     return s;
 }
 
-Solution solve(const Problem *p, System *in) { return solve_by(p, in, parallel); }
-Solution solve_sequentially(const Problem *p, System *in) { return solve_by(p, in, sequential); }
+/* Without gradients, of which the definition has none of its own. */
+Solution solve_sequentially(const Problem *p, System *in)
+{
+    Solution s = {0};
+    if (p->layer) {
+        LayerMatrices layer = problem_layer(p, in);
+        solve_layer(p, &layer, sequential, &s);
+        return s;
+    }
+    Head head = problem_head(p, in);
+    Answers forward = answers_for(&head);
+    sequential(&head, &forward);
+    for (Answer a = 0; a < FORWARD_ANSWERS; a++)
+        s.of[a] = answer_matrix(&forward, a);
+    return s;
+}

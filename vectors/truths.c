@@ -40,7 +40,7 @@ static void solve_problem(Truths *all, const Task *task, size_t index, bool naiv
 {
     Problem p = task_problem(task, index);
     Oracle *o = oracle(&p, true, naive);
-    Scales *s = error_scales(&p, &task->arithmetic, o, SCALE_SEED);
+    Scales *s = error_sigmas(&p, &task->arithmetic, o, SCALE_SEED);
 #pragma omp critical(truths)
     {
         for (Answer a = 0; a < ANSWERS; a++)

@@ -14,6 +14,7 @@
  * is spelled out in IEEE operations, because the last bit of a library's exp differs from machine to
  * machine and an error scale is stored in golden files.
  */
+#include "noisy_sums.h"
 #include "systems.h"
 
 #include <gsl/gsl_rng.h>
@@ -196,58 +197,23 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
     *(double *)z = value + sum_noise(s, n, size);
 }
 
-/* Row i of C and of the sums of absolute values, by adding multiples of whole rows of B: the same
- * order of additions as dot, k upwards, in a loop that compilers vectorise. */
-static void accumulate_row(Matrix C, Matrix A, Matrix B, size_t i, double *value, double *size)
-{
-    Range present = row_range(C, i), used = row_range(A, i);
-    for (size_t k = used.first; k < used.end; k++) {
-        Range here = row_range(B, k);
-        size_t first = here.first > present.first ? here.first : present.first;
-        size_t end = here.end < present.end ? here.end : present.end;
-        double a = *(double *)entry(A, i, k);
-        const double *b = entry(B, k, 0);
-        for (size_t j = first; j < end; j++) {
-            double term = a * b[j];
-            value[j] += term;
-            size[j] += fabs(term);
-        }
-    }
-}
-
-static Matrix transpose(Matrix A)
-{
-    Matrix T = matrix(A.in, A.cols, A.rows);
-    T.band = (Band){-A.band.hi, -A.band.lo};
-    for (size_t i = 0; i < A.rows; i++)
-        for (size_t j = 0; j < A.cols; j++)
-            *(double *)entry(T, j, i) = *(double *)entry(A, i, j);
-    return T;
-}
-
+/* The same sums and draws as dot, entry by entry in their order; 0 * infinity is left to dot. */
 static bool noisy_product(System *in, Matrix C, Matrix A, Matrix B, ProductKind kind)
 {
-    NoisySystem *s = self(in);
-    Scope scope = scope_open(in);
-    if (kind == PRODUCT_NT)
-        B = transpose(B);
-    if (kind == PRODUCT_TN)
-        A = transpose(A);
-    Matrix size = matrix(in, 1, C.cols);
+    Sums s;
+    if (!sums_begin(&s, C, A, B, kind))
+        return false;
     for (size_t i = 0; i < C.rows; i++) {
-        memset(size.entries, 0, C.cols * sizeof(double));
-        double *value = entry(C, i, 0), *sizes = size.entries;
-        accumulate_row(C, A, B, i, value, sizes);
-        Range present = row_range(C, i), used = row_range(A, i);
+        const double *sizes = sums_row(&s, i);
+        Range present = row_range(C, i);
         for (size_t j = present.first; j < present.end; j++) {
-            Range k = column_range(B, j);
-            size_t first = k.first > used.first ? k.first : used.first;
-            size_t end = k.end < used.end ? k.end : used.end;
-            if (end > first)
-                value[j] += sum_noise(s, end - first, sizes[j]);
+            size_t terms = sums_terms(&s, i, j);
+            double *value = entry(C, i, j);
+            if (terms)
+                *value += sum_noise(self(in), terms, sizes[j]);
         }
     }
-    scope_close(in, scope);
+    sums_end(&s);
     return true;
 }
 
