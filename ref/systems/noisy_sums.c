@@ -27,22 +27,34 @@ add_outer_products(SumTile *t, const double *const a[TILE_ROWS], const double *b
         }
 }
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* By small squares, which stay in the cache where one side of the copy runs across lines. */
 static Packed packed(Matrix A, bool transposed, size_t rows, size_t cols)
 {
+    enum { SQUARE = 16 };
     Packed p = {room_for("sums_begin", rows * cols, sizeof(double)), cols};
-    for (size_t i = 0; i < A.rows; i++)
-        for (size_t j = 0; j < A.cols; j++)
-            p.at[transposed ? j * cols + i : i * cols + j] = *(double *)entry(A, i, j);
+    for (size_t i = 0; i < A.rows; i += SQUARE)
+        for (size_t j = 0; j < A.cols; j += SQUARE)
+            for (size_t r = i; r < least(i + SQUARE, A.rows); r++) {
+                const double *from = (const double *)A.entries + r * A.stride;
+                double *to = transposed ? p.at + r : p.at + r * cols;
+                for (size_t c = j; c < least(j + SQUARE, A.cols); c++)
+                    to[transposed ? c * cols : c] = from[c];
+            }
     return p;
 }
 
+/* x - x is 0 for a number, NaN otherwise; no branch, so that compilers vectorise the loop. */
 static bool all_finite(Matrix A)
 {
-    for (size_t i = 0; i < A.rows; i++)
+    int strange = 0;
+    for (size_t i = 0; i < A.rows; i++) {
+        const double *x = (const double *)A.entries + i * A.stride;
         for (size_t j = 0; j < A.cols; j++)
-            if (!isfinite(*(double *)entry(A, i, j)))
-                return false;
-    return true;
+            strange |= !(x[j] - x[j] == 0);
+    }
+    return !strange;
 }
 
 static size_t filled_up(size_t n, size_t tile) { return (n + tile - 1) / tile * tile; }
@@ -77,8 +89,6 @@ static Range any_of(const Sums *t, Range (*terms)(const Sums *, size_t), size_t 
         all = joined(all, terms(t, i));
     return all;
 }
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Rows i .. i + TILE_ROWS - 1 of C, and the sums of absolute values. */
 static void sum_rows(const Sums *t, size_t i)
