@@ -5,7 +5,7 @@
  *
  * Useful work   the multiply-adds that the counting system counts (proofs/complexity.md); exponentials and
  *               all else come on top and are not in the share of dgemm's rate.
- * Same work?    the peers' answers are held against ours here, and by castle_judge in agree.c.
+ * Same work?    the peers' answers are held against ours here, and by castle_judge in judge.c.
  */
 #include "bench.h"
 #include "machine.h"
@@ -170,8 +170,8 @@ static json_t *say_row(const Task t[TASKS], int k, double multiply_adds, double 
     char text[5][16];
     number(text[0], "%.1f%%", share * 100);
     number(text[1], "%.2f", floor);
-    number(text[2], "%.2f", numpy);
-    number(text[3], "%.2f", torch);
+    number(text[2], "%#.3g", numpy);
+    number(text[3], "%#.3g", torch);
     number(text[4], "%.1e", k == DGEMM ? NAN : off);
     say("  %-30s %10.2f %9s %9s %9s %9s %9s\n", works[k].name, ms, text[0], text[1], text[2],
         text[3], text[4]);
@@ -252,7 +252,6 @@ void bench_forms(Bench *b)
         "attention, f64\n"
         "  x numpy, x torch: the peer's time over this one, same numbers    o off by: of a row's "
         "largest\n");
-    bench_judge(b);
     for (size_t k = 0; k < (b->quick ? 1 : 2); k++)
         for (int threads = 1; threads <= b->threads; threads++)
             json_array_append_new(all, measure_shape(b, shapes[k], threads, dgemm_squares));

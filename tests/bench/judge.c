@@ -40,8 +40,9 @@ static void judge_o(const Problem *p, json_t *o, const char *name, const char *a
     if (castle_judge(&problem, arithmetic, CASTLE_O, answered, &v, why, sizeof why) != 0)
         give_up("castle_judge refuses the answers of", name);
     free(answered);
-    say("  castle_judge, L = %zu, d = %zu, %s: the o of %s is %s (max z %.2f, wrong above %.1f)\n",
+    say("castle_judge, L = %zu, d = %zu, %s: the o of %s is %s (max z %.3g, wrong above %.3g)\n",
         p->length, p->dim, arithmetic, name, words[v.judgement], v.z, v.wrong_above);
+    errno = 0;
     if (v.judgement == CASTLE_WRONG)
         give_up("nothing to compare with: it does not compute CASTLE, this", name);
     json_array_append_new(verdicts, json_pack("{s:s, s:s, s:s, s:f}", "peer", name, "arithmetic",

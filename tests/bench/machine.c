@@ -9,6 +9,7 @@
 #include <gsl/gsl_version.h>
 #include <mpfr.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,9 +46,9 @@ json_t *machine_facts(void)
 #else
     const char *compiler = "gcc " __VERSION__;
 #endif
-    return json_pack("{s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu", cpu_name(),
+    return json_pack("{s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "cpu", cpu_name(),
                      "cores", cores(), "compiler", compiler, "blas", openblas_get_config(),
                      "blas_kernels", openblas_get_corename(), "gsl", gsl_version, "mpfr",
                      mpfr_get_version(), "gmp", gmp_version, "flint", FLINT_VERSION, "castle",
-                     CASTLE_VERSION);
+                     CASTLE_VERSION, "OPENBLAS_CORETYPE", getenv("OPENBLAS_CORETYPE"));
 }

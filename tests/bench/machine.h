@@ -11,7 +11,8 @@ void blas_set_threads(int threads);
 /* C = A B, n x n each, in double. */
 void dgemm(size_t n, const double *A, const double *B, double *C);
 
-/* The object: cpu, cores, compiler, blas, its kernels, versions of libraries. */
+/* The object: cpu, cores, compiler, blas, its kernels (and who chose them: OPENBLAS_CORETYPE, where it
+ * is set), versions of libraries. */
 json_t *machine_facts(void);
 
 int cores(void);

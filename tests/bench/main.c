@@ -109,10 +109,11 @@ static void say_machine(Bench *b)
         cycle.sample[round] = seconds_of(additions, NULL) / ADDITIONS;
     double ghz = 1e-9 / median(&cycle, NULL);
     json_object_set_new(facts, "clock_ghz", json_real(ghz));
-    say("castle %s, %s\n%s, %d cores, %.2f GHz by a chain of additions\nBLAS kernels: %s\n",
+    say("castle %s, %s\n%s, %d cores, %.2f GHz by a chain of additions\nBLAS kernels: %s%s\n",
         CASTLE_VERSION, json_string_value(json_object_get(facts, "compiler")),
         json_string_value(json_object_get(facts, "cpu")), cores(), ghz,
-        json_string_value(json_object_get(facts, "blas_kernels")));
+        json_string_value(json_object_get(facts, "blas_kernels")),
+        json_object_get(facts, "OPENBLAS_CORETYPE") ? ", as OPENBLAS_CORETYPE demands" : "");
     json_object_set_new(b->report, "machine", facts);
 }
 
@@ -135,6 +136,7 @@ int main(int argc, char **argv)
     start_peers(&b);
     if (b.threads < MOST_THREADS)
         say("This machine has one core: nothing is measured with two threads.\n");
+    bench_judge(&b);
     bench_oracle(&b);
     bench_mpmath(&b);
     bench_forms(&b);

@@ -144,7 +144,10 @@ static json_t *against_limit(RandomProblem *r, Arguments *arguments, int threads
         [CYCLE] = {.name = "additions", .work = additions},
         [EXPS] = {.name = "arb_exp alone", .work = exponentials, .what = arguments},
         [FORWARD] = {.name = "oracle", .work = certify, .what = &forward},
-        [GRADIENTS] = {.name = "oracle with gradients", .work = certify, .what = &gradients},
+        [GRADIENTS] = {.name = "oracle with gradients",
+                       .work = certify,
+                       .what = &gradients,
+                       .every = 2},
     };
     Progress *progress = progress_begin("oracle", "run", (size_t)rounds * MEASURED);
     for (int round = 0; round < rounds; round++) {

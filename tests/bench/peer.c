@@ -39,6 +39,7 @@ static json_t *ask(Peer *p, json_t *question)
     json_t *answer = asked ? hear(p) : NULL;
     if (!answer)
         give_up("no answer from the peer", p->name);
+    errno = 0;
     return answer;
 }
 

@@ -44,11 +44,12 @@ void plot(const char *folder, const Curve *curves, size_t count)
     FILE *f = fopen(path, "w");
     if (!f)
         give_up("cannot write", path);
-    (void)fprintf(f, "# gnuplot growth.gp draws growth.svg, as `make bench` does\n"
-                     "set terminal svg size 1100,560 background 'white'\n"
-                     "set output 'growth.svg'\n"
-                     "set logscale xy\nset grid\nset key left top\nset xlabel 'L'\n"
-                     "set multiplot layout 1,2\n");
+    (void)fprintf(
+        f, "# gnuplot growth.gp draws growth.svg, as `make bench` does\n"
+           "set terminal svg size 1100,560 background 'white'\n"
+           "set output 'growth.svg'\n"
+           "set logscale xy\nset grid\nset key left top\nset xtics rotate by -45\nset xlabel 'L'\n"
+           "set multiplot layout 1,2\n");
     for (size_t k = 0; k < count; k++)
         points(f, k, &curves[k]);
     panel(f, curves, count, "ms", "time, one thread");

@@ -70,7 +70,7 @@ void write_json(json_t *object, const char *folder, const char *name)
 {
     char *path = path_in(folder, "json.new");
     errno = 0;
-    if (json_dump_file(object, path, JSON_INDENT(1)) != 0)
+    if (json_dump_file(object, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) != 0)
         give_up("cannot write", path);
     json_decref(object);
     rename_to(folder, "json.new", name);

@@ -24,10 +24,13 @@ def threads():
 
 
 def blas():
-    """File names of the libraries in this process that look like a BLAS."""
+    """The libraries in this process that look like a BLAS: folder and file name, which tells Debian's
+    variants apart."""
     with open("/proc/self/maps") as maps:
-        files = {os.path.basename(os.path.realpath(line.split()[-1])) for line in maps if "/" in line}
-    return ", ".join(sorted(f for f in files if "blas" in f or "mkl" in f)) or "unknown"
+        files = {os.path.realpath(line.split()[-1]) for line in maps if "/" in line}
+    names = {"/".join(f.split("/")[-2:]) for f in files if "blas" in os.path.basename(f)
+             or "mkl" in os.path.basename(f)}
+    return ", ".join(sorted(names)) or "unknown"
 
 
 def seconds_of(work):
