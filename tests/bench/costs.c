@@ -8,7 +8,7 @@
 
 /* Each work does `units` operations of one kind on a SIDE x SIDE matrix, by a function that the forms
  * call, so that what comes with an operation (making the result, say) is paid as it is there. */
-enum { SIDE = 64 };
+enum { SIDE = 128 };
 
 static void in_scope(const Matrix *A, void (*f)(Matrix))
 {

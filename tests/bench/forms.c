@@ -183,7 +183,7 @@ static json_t *say_row(const Task t[TASKS], int k, double multiply_adds, double 
 }
 
 static json_t *say_shape(const Bench *b, Shape s, int threads, const Task t[TASKS],
-                         const Problem *p)
+                         const Problem *p, const double multiply_adds[TASKS])
 {
     double off[TASKS] = {0};
     differences(t, p, off);
@@ -196,12 +196,7 @@ static json_t *say_shape(const Bench *b, Shape s, int threads, const Task t[TASK
     for (int k = DGEMM; k < TASKS; k++) {
         if (isnan(median(&t[k].times, NULL)))
             continue;
-        double multiply_adds = k == DGEMM ? DGEMM_MULTIPLY_ADDS : NAN;
-        if (works[k].ours) {
-            Counts c = run_counts(works[k].form, p, s.block);
-            multiply_adds = (double)c.multiply_adds;
-        }
-        json_array_append_new(rows, say_row(t, k, multiply_adds, off[k], b->rounds));
+        json_array_append_new(rows, say_row(t, k, multiply_adds[k], off[k], b->rounds));
     }
     say("  decode, f64: %.4f ms a token on the average\n",
         median(&t[DECODE_64].times, NULL) * 1e3 / (double)s.length);
@@ -210,7 +205,22 @@ static json_t *say_shape(const Bench *b, Shape s, int threads, const Task t[TASK
                      threads == 1 ? "processor" : "wall", "dgemm_gflops", rate, "rows", rows);
 }
 
-static json_t *measure_shape(const Bench *b, Shape s, int threads, double *dgemm_squares)
+/* The useful work of each task; NAN where the task is a peer's. */
+static void useful_work(Shape s, double multiply_adds[TASKS])
+{
+    RandomProblem r = random_problem(PLAIN, s.length, s.dim, NO_WINDOW, &BINARY64, 1);
+    for (int k = 0; k < TASKS; k++) {
+        multiply_adds[k] = k == DGEMM ? DGEMM_MULTIPLY_ADDS : NAN;
+        if (works[k].ours && (k != NAIVE_64 || s.naive)) {
+            Counts c = run_counts(works[k].form, &r.problem, s.block);
+            multiply_adds[k] = (double)c.multiply_adds;
+        }
+    }
+    random_problem_free(&r);
+}
+
+static json_t *measure_shape(const Bench *b, Shape s, int threads, double *dgemm_squares,
+                             const double multiply_adds[TASKS])
 {
     RandomProblem r = random_problem(PLAIN, s.length, s.dim, NO_WINDOW, &BINARY64, 1);
     Task t[TASKS] = {[DGEMM] = {.work = multiply_squares, .what = dgemm_squares}};
@@ -234,7 +244,7 @@ static json_t *measure_shape(const Bench *b, Shape s, int threads, double *dgemm
     for (int round = 0; round < b->rounds; round++)
         tasks_round(t, TASKS, round, progress);
     progress_end(progress);
-    json_t *object = say_shape(b, s, threads, t, &r.problem);
+    json_t *object = say_shape(b, s, threads, t, &r.problem, multiply_adds);
     for (int k = FLOOR; k < TASKS; k++)
         if (runs[k].in)
             run_end(&runs[k]);
@@ -252,9 +262,13 @@ void bench_forms(Bench *b)
         "attention, f64\n"
         "  x numpy, x torch: the peer's time over this one, same numbers    o off by: of a row's "
         "largest\n");
-    for (size_t k = 0; k < (b->quick ? 1 : 2); k++)
+    for (size_t k = 0; k < (b->quick ? 1 : 2); k++) {
+        double multiply_adds[TASKS];
+        useful_work(shapes[k], multiply_adds);
         for (int threads = 1; threads <= b->threads; threads++)
-            json_array_append_new(all, measure_shape(b, shapes[k], threads, dgemm_squares));
+            json_array_append_new(
+                all, measure_shape(b, shapes[k], threads, dgemm_squares, multiply_adds));
+    }
     json_object_set_new(b->report, "forms", all);
     free(dgemm_squares);
 }

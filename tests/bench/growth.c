@@ -37,7 +37,7 @@ typedef struct Growth {
 
 static const Growth growths[] = {
     {"naive", NAIVE, mpfr_113, "MPFR", 16, 64, 32, 181, 91, M_SQRT2, 3},
-    {"parallel", PARALLEL, mpfr_113, "MPFR", 16, 64, 128, 724, 362, M_SQRT2, 3},
+    {"parallel", PARALLEL, mpfr_113, "MPFR", 16, 64, 64, 512, 256, M_SQRT2, 3},
     {"decode, one token", TOKEN, mpfr_113, "MPFR", 16, 64, 128, 4096, 2048, 2, 1},
     {"blockwise", BLOCKWISE, f64_system, "f64", 64, 64, 256, 8192, 2048, 2, 2},
 };

@@ -22,7 +22,7 @@
 static const struct argp_option options[] = {
     {"quick", 'q', NULL, 0, "small shapes, three rounds: under a minute, for a first look", 0},
     {"full", 'f', NULL, 0, "also what takes minutes: the oracle at L = 2048", 0},
-    {"rounds", 'r', "N", 0, "rounds to take medians over, 1 to 99 (default 7, 3 with --quick)", 0},
+    {"rounds", 'r', "N", 0, "rounds to take medians over, 1 to 99 (default 5, 3 with --quick)", 0},
     {0},
 };
 
@@ -85,9 +85,10 @@ static void start_peers(Bench *b)
             continue;
         }
         json_t *versions = json_deep_copy(peer_versions(b->peer[k][1]));
-        char *text = json_dumps(versions, JSON_COMPACT);
-        say("peer: %s\n", text);
-        free(text);
+        const char *blas = json_string_value(json_object_get(versions, "blas"));
+        say("peer: %s %s%s%s\n", peer_names[k],
+            json_string_value(json_object_get(versions, peer_names[k])), blas ? "; BLAS: " : "",
+            blas ? blas : "");
         json_object_set_new(peers, peer_names[k], versions);
     }
     json_object_set_new(b->report, "peers", peers);
@@ -100,7 +101,7 @@ static void end_peers(Bench *b)
             peer_end(b->peer[k][threads]);
 }
 
-static void say_machine(Bench *b)
+static void say_machine(Bench *b, double load)
 {
     json_t *facts = machine_facts();
     Times cycle = {{0}};
@@ -114,6 +115,11 @@ static void say_machine(Bench *b)
         json_string_value(json_object_get(facts, "cpu")), cores(), ghz,
         json_string_value(json_object_get(facts, "blas_kernels")),
         json_object_get(facts, "OPENBLAS_CORETYPE") ? ", as OPENBLAS_CORETYPE demands" : "");
+    if (load > 0.5)
+        say("The load average was %.1f at the start: wall-clock times (two threads) are of little "
+            "use.\n",
+            load);
+    json_object_set_new(facts, "load_average", json_real(load));
     json_object_set_new(b->report, "machine", facts);
 }
 
@@ -126,13 +132,16 @@ int main(int argc, char **argv)
     Bench b = {.report = json_object(), .threads = cores() < MOST_THREADS ? 1 : MOST_THREADS};
     argp_parse(&argp, argc, argv, 0, NULL, &b);
     if (b.rounds == 0)
-        b.rounds = b.quick ? 3 : 7;
+        b.rounds = b.quick ? 3 : 5;
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that died is noticed where its answer is read */
     if (mkdir(b.folder, 0777) != 0 && errno != EEXIST)
         give_up("cannot make", b.folder);
+    double load = 0;
+    if (getloadavg(&load, 1) < 1)
+        load = 0;
     bench_memory(&b);
     say_into(b.folder);
-    say_machine(&b);
+    say_machine(&b, load);
     start_peers(&b);
     if (b.threads < MOST_THREADS)
         say("This machine has one core: nothing is measured with two threads.\n");

@@ -75,7 +75,7 @@ static double agreement(const Problem *p, Text *text, System *in, Peer *peer, co
 static json_t *say_peer_ratio(const Task *peer, const Task *ours, int at_least)
 {
     double ratio = median(&peer->times, &ours->times);
-    say("  %-24s %9.2f ms   %-20s %9.2f ms   ratio %6.2f >= %2d  %s\n", peer->name,
+    say("  %-23s %8.2f ms   %-19s %8.2f ms   ratio %6.2f >= %2d  %s\n", peer->name,
         median(&peer->times, NULL) * 1e3, ours->name, median(&ours->times, NULL) * 1e3, ratio,
         at_least, verdict(ratio >= at_least));
     return json_pack("{s:s, s:s, s:f, s:i, s:b}", "name", peer->name, "against", ours->name,
