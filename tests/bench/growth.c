@@ -142,7 +142,7 @@ static json_t *say_curve(const Curve *c)
     Fit measured = fit(c, c->measured), counted = fit(c, c->counted), all = fit(c, c->weighed);
     double off = measured.exponent - all.exponent;
     bool met = fabs(off) <= 0.1;
-    say("  %-18s %-5s %4zu %5.0f .. %4.0f %8.3f +- %.3f %8.3f %8.3f %+8.3f  %-8s %5.0f\n", c->name,
+    say("  %-17s %-4s %4zu %5.0f .. %4.0f %7.3f +- %.3f %8.3f %8.3f %+7.3f  %-7s %5.0f\n", c->name,
         c->system, c->dim, c->length[0], c->length[c->points - 1], measured.exponent,
         measured.error, counted.exponent, all.exponent, off, verdict(met), c->of_theory);
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:b}",
@@ -167,8 +167,8 @@ void bench_growth(Bench *b)
         "L,\n"
         "  so that no BLAS or cache is seen; f64 blockwise, whose products are always of one "
         "block.\n\n"
-        "  %-18s %-5s %4s %13s %17s %8s %8s %8s  %-8s %5s\n",
-        "", "", "d", "L", "measured", "counted", "weighed", "off", "0.1", "Theta");
+        "  %-17s %-4s %4s %13s %16s %8s %8s %7s  %-7s %5s\n",
+        "", "", "d", "L", "measured", "counted", "weighed", "off", "<= 0.1", "Theta");
     for (size_t g = 0; g <= GROWTHS; g++)
         json_array_append_new(rows, say_curve(&curves[g]));
     json_object_set_new(b->report, "growth", rows);
