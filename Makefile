@@ -23,18 +23,19 @@ STABILITY = proofs/stability_main.c
 SOURCES := $(filter-out $(COMMANDS) $(STABILITY), \
              $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
 TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
-SUPPORT := $(filter-out $(wildcard tests/test_*.c) tests/bench.c,$(wildcard tests/*.c))
+SUPPORT := $(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c))
+BENCH := $(wildcard tests/bench/*.c)
 objects = $(patsubst %.c,$B/%.o,$(1))
 LIBRARY := $(call objects,$(SOURCES)) $B/vectors/cases_table.o
 
 DUMPS = vectors/dumps
 # Set with `deps` among the goals, so that nothing is compiled before it is installed.
-FIRST := $(filter deps deps-dev,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-bench,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev verify stability check check-long bench sanitize valgrind lint format \
-        install clean help
+.PHONY: all deps deps-dev deps-bench verify stability check check-long bench sanitize valgrind lint \
+        format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -82,8 +83,8 @@ $B/tests/%: $B/tests/%.o $B/tests/libsupport.a $B/libcastle.a
 PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-openmp-dev \
            libjansson-dev nettle-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
-PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind python3-mpmath python3-gmpy2 \
-               man-db
+PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind man-db
+PACKAGES_BENCH = python3-mpmath python3-gmpy2 python3-numpy python3-torch gnuplot-nox
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
 define install_packages
@@ -106,8 +107,11 @@ endef
 deps:                                            ## install what building and testing need (Debian)
 	$(call install_packages,$(PACKAGES),$(PACKAGES_12))
 
-deps-dev: deps                                   ## ... and what lint, valgrind and bench need
+deps-dev: deps                                   ## ... and what lint and valgrind need
 	$(call install_packages,$(PACKAGES_DEV),)
+
+deps-bench: deps                                 ## ... and what bench compares with (PyTorch is big)
+	$(call install_packages,$(PACKAGES_BENCH),)
 
 # ---- the main job --------------------------------------------------------------------------------
 
@@ -145,20 +149,21 @@ valgrind: $(TESTS) $B/castle                     ## the tests under valgrind
 	OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell CASTLE_TEST_SHORT=1 $(MAKE) check \
 	    RUN="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite"
 
-bench: $B/tests/bench                            ## measure ratios against the limit and mpmath
-	OMP_NUM_THREADS=1 $B/tests/bench $B/bench tests/bench_mpmath.py
+bench: $B/tests/bench/bench                      ## measure against limits, dgemm, numpy, torch, mpmath
+	$< $(OPTIONS) $B/bench tests/bench
 
-$B/tests/bench: $B/tests/bench.o $B/libcastle.a
+$B/tests/bench/bench: $(call objects,$(BENCH)) $B/tests/libsupport.a $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
 
 lint:                                            ## clang-tidy, warnings are errors
 	clang-tidy --quiet --warnings-as-errors='*' \
-	    $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c tests/*.c) -- \
+	    $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c tests/*.c \
+               tests/bench/*.c) -- \
 	    $(STRICT) $(INCLUDE)
 
 format:                                          ## clang-format in place
-	clang-format -i $(wildcard */*.[ch] ref/systems/*.[ch])
+	clang-format -i $(wildcard */*.[ch] ref/systems/*.[ch] tests/bench/*.[ch])
 
 # ---- installing ----------------------------------------------------------------------------------
 

@@ -1,27 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The algorithms of ref/parallel.c and ref/sequential.c in mpmath: what `make bench` compares with.
-
-    bench_mpmath.py FORM INPUTS.json
-
-FORM is `parallel` or `naive`. INPUTS.json holds length, dim, bits and the six inputs, row by row, as
-hexadecimal binary64 numbers. Prints one JSON object: the seconds of processor time that the form
-took (reading, printing and a first exponential, which fills mpmath's caches, left out) and o, as
-hexadecimal numbers that keep every bit. With FORM `probe` prints nothing.
+"""The algorithms of ref/parallel.c and ref/sequential.c in mpmath, at the oracle's 113 bits. A first
+exponential, which fills mpmath's caches, is left out of the times. See worker.py.
 
 Status 3: mpmath or gmpy2 is not installed, or mpmath does not use gmpy2.
 """
-import json
 import sys
-import time
+
+import worker
 
 try:
-    import gmpy2  # noqa: F401  (mpmath takes it up by itself)
+    import gmpy2  # mpmath takes it up by itself
+    import mpmath
     from mpmath import libmp, mp
 except ImportError:
     sys.exit(3)
 
 fdot, exp = mp.fdot, mp.exp
+head = {}
 
 
 def sigmoid(x):
@@ -80,26 +76,22 @@ def hexadecimal(x):
     return f"{'-' if sign else ''}0x{int(man):x}p{exponent}"
 
 
-def main():
-    if libmp.BACKEND != "gmpy":
-        sys.exit(3)
-    if sys.argv[1] == "probe":
-        return
-    with open(sys.argv[2]) as file:
-        inputs = json.load(file)
-    mp.prec = inputs["bits"]
-    d = inputs["dim"]
-    head = []
-    for name in ("qu", "ku", "vu", "qc", "kc", "vc"):
-        values = [mp.mpf(float.fromhex(x)) for x in inputs[name]]
-        head.append([values[k:k + d] for k in range(0, len(values), d)])
-    scale = 1 / mp.sqrt(d)
-    exp(scale), mp.log(scale + 1)
-
-    start = time.thread_time()
-    o, _, _ = {"parallel": parallel, "naive": naive}[sys.argv[1]](head, scale)
-    seconds = time.thread_time() - start
-    json.dump({"seconds": seconds, "o": [hexadecimal(x) for row in o for x in row]}, sys.stdout)
+def load(inputs, L, d):
+    mp.prec = 113
+    head["scale"] = 1 / mp.sqrt(d)
+    head["h"] = [[[mp.mpf(x) for x in values[k:k + d]] for k in range(0, L * d, d)]
+                 for values in inputs]
+    exp(head["scale"]), mp.log(head["scale"] + 1)
 
 
-main()
+def form(f):
+    def work():
+        o, _, _ = f(head["h"], head["scale"])
+        return lambda: (hexadecimal(x) for row in o for x in row)
+    return work
+
+
+if libmp.BACKEND != "gmpy":
+    sys.exit(3)
+worker.serve({"mpmath": mpmath.__version__, "gmpy2": gmpy2.version()}, load,
+             {"parallel": form(parallel), "naive": form(naive)})
