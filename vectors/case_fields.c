@@ -37,9 +37,10 @@ bool row_text(const Row *row, const char *field, const char *otherwise, const ch
 {
     const json_t *value = json_object_get(row->fields, field);
     *to = value ? json_string_value(value) : otherwise;
-    if (!*to)
-        return row_refuse(row, field,
-                          value ? "expected a string" : "it is missing, expected a string");
+    if (!*to) {
+        row_refuse(row, field, value ? "expected a string" : "it is missing, expected a string");
+        return false;
+    }
     return **to || otherwise ? true : row_refuse(row, field, "it is empty");
 }
 
