@@ -10,6 +10,7 @@
 
 #include "growth.h"
 #include "peer.h"
+#include "solve.h"
 
 #include <jansson.h>
 #include <stdbool.h>
