@@ -69,7 +69,7 @@ enum {
 static const struct {
     const char *name;
     bool ours;
-    Form form;
+    FormName form;
     MakeSystem *system;
     PeerName peer;
     const char *peer_form;

@@ -26,7 +26,7 @@
 
 typedef struct Growth {
     const char *name;
-    Form form;
+    FormName form;
     MakeSystem *system;
     const char *system_name;
     size_t dim, block;

@@ -26,7 +26,7 @@ static void fill_cache(Run *r, const Problem *p)
     assign(rows(r->cache.VC, 0, t), rows(r->head.VC, 0, t));
 }
 
-Run run_ready(Form form, System *in, const Problem *p, size_t block)
+Run run_ready(FormName form, System *in, const Problem *p, size_t block)
 {
     Run r = {.form = form, .block = block, .in = in, .head = problem_head(p, in)};
     if (form == NAIVE || form == PARALLEL) {
@@ -92,7 +92,7 @@ void run_end(Run *r)
     *r = (Run){0};
 }
 
-Counts run_counts(Form form, const Problem *p, size_t block)
+Counts run_counts(FormName form, const Problem *p, size_t block)
 {
     Run r = run_ready(form, counting_system(), p, block);
     run_once(&r); /* making it ready costs no operations */

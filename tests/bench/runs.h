@@ -10,20 +10,20 @@
 #include "counting.h"
 #include "decode.h"
 
-typedef enum Form {
+typedef enum FormName {
     NAIVE,     /* the definition, ref/sequential.c */
     PARALLEL,  /* Theorem 1 */
     BLOCKWISE, /* Theorem 2 */
     DECODE,    /* Algorithm 5, all tokens */
     TOKEN,     /* Algorithm 5, the last token alone */
     ATTENTION, /* softmax(QC KC^T) VC, s <= t: causal attention without lookahead keys */
-} Form;
+} FormName;
 
 typedef System *MakeSystem(void);
 System *mpfr_113(void);
 
 typedef struct Run {
-    Form form;
+    FormName form;
     size_t block; /* of the blockwise form */
     System *in;
     Head head;
@@ -34,12 +34,12 @@ typedef struct Run {
 } Run;
 
 /* Owns `in`. The problem is copied. */
-Run run_ready(Form, System *in, const Problem *, size_t block);
+Run run_ready(FormName, System *in, const Problem *, size_t block);
 void run_once(void *run); /* a work: measure.h */
 void run_end(Run *);
 
 /* What one run does, and the most numbers that were in matrices, inputs and answers with them. */
-Counts run_counts(Form, const Problem *, size_t block);
+Counts run_counts(FormName, const Problem *, size_t block);
 
 /* sigmoid, SiLU, exp: one exponential each. */
 double exponentials_in(const Counts *);
