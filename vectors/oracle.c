@@ -28,8 +28,7 @@ static bool is_plain(const arf_t x)
 /* Rounds both ends of the ball to binary64. True when they agree: the truth rounds to *x. */
 static bool round_ball(double *x, double *other, const arb_t ball, slong bits)
 {
-    if (is_plain(arb_midref(ball)) &&
-        arb_can_round_arf(ball, BINARY64.precision, ARF_RND_NEAR)) {
+    if (is_plain(arb_midref(ball)) && arb_can_round_arf(ball, BINARY64.precision, ARF_RND_NEAR)) {
         *x = *other = arf_get_d(arb_midref(ball), ARF_RND_NEAR);
         return true;
     }
@@ -85,6 +84,9 @@ static bool is_known_zero(Answer a, const Problem *p, size_t row)
     return row == 0 && (a == ANSWER_DQC || (a == ANSWER_DKC && p->length == 1));
 }
 
+/* Elements from which waking threads pays. */
+enum { WORTH_THREADS = 1 << 14 };
+
 /* One pass of the parallel form in balls over what is not settled. Returns how many are left. */
 static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool finite,
                    unsigned char *settled[ANSWERS], Solution *kept, System *in)
@@ -94,6 +96,10 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
     for (Answer a = 0; a < problem_answers(p); a++) {
         Truth *t = &o->truth[a];
         Matrix balls = kept->of[a];
+        size_t undefined = 0;
+        double radius = o->radius;
+#pragma omp parallel for schedule(static) reduction(+ : left, undefined) reduction(max : radius) \
+    if (t->rows * t->cols > WORTH_THREADS)
         for (size_t k = 0; k < t->rows * t->cols; k++) {
             if (settled[a][k])
                 continue;
@@ -104,16 +110,18 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
             if (zero || settle(t, k, ball, bits, tails)) {
                 settled[a][k] = 1;
                 t->certificate[k] = CERTIFIED;
-                o->radius = fmax(o->radius, growth(ball, bits));
+                radius = fmax(radius, growth(ball, bits));
             } else if (!finite && !arb_is_finite(ball)) {
                 settled[a][k] = 1;
                 t->certificate[k] = UNDEFINED;
                 t->value[k] = t->neighbour[k] = NAN;
-                o->undefined++;
+                undefined++;
             } else {
                 left++;
             }
         }
+        o->radius = radius;
+        o->undefined += undefined;
     }
     return left;
 }
