@@ -11,7 +11,7 @@
  * the slices of the right operand may take. */
 /* So many entries of a line are summed in doubles before integers take over. */
 enum { RUN = 256, MOST_RUNS = 512 };
-enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 22, PANEL = 1 << 24 };
+enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 19, PANEL = 1 << 24 };
 
 typedef struct Job {
     Matrix C;
@@ -361,17 +361,18 @@ static bool covers(Matrix A)
     return A.band.lo <= 1 - (ptrdiff_t)A.rows && A.band.hi >= (ptrdiff_t)A.cols - 1;
 }
 
-/* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip more. */
-static size_t tile_for(Matrix C, Matrix A, Matrix B)
+/* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip more.
+ * Outside of parallel regions, small ones also keep OpenBLAS from waking threads of its own. */
+static size_t tile_for(Matrix C, Matrix A, Matrix B, bool in_parallel)
 {
     const Matrix all[] = {C, A, B};
-    size_t size = 0;
+    size_t banded = 0;
     for (size_t i = 0; i < 3; i++)
-        if (!covers(all[i])) {
-            size = all[i].rows > size ? all[i].rows : size;
-            size = all[i].cols > size ? all[i].cols : size;
-        }
-    return size == 0 || size > 1024 ? 128 : size > 512 ? 64 : size > 128 ? 32 : 16;
+        if (!covers(all[i]))
+            banded = all[i].rows + all[i].cols > banded ? all[i].rows + all[i].cols : banded;
+    if (!in_parallel)
+        return banded ? 16 : 32;
+    return banded == 0 || banded > 2048 ? 128 : banded > 1024 ? 64 : 32;
 }
 
 bool ball_product(Matrix C, Matrix A, Matrix B, ProductKind kind, slong precision)
@@ -381,7 +382,7 @@ bool ball_product(Matrix C, Matrix A, Matrix B, ProductKind kind, slong precisio
     if (!is_worth_it(C, inner))
         return false;
     bool in_parallel = C.in->rows_in_parallel && C.rows * C.cols * inner >= WORTH_THREADS;
-    const size_t tile = tile_for(C, A, B);
+    const size_t tile = tile_for(C, A, B, in_parallel);
     Job j = {.C = C, .precision = precision};
     j.a = lines_of(A, a_across, tile, in_parallel);
     j.b = lines_of(B, b_across, tile, in_parallel);
