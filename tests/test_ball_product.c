@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Products of balls by slices. Each entry of A meets an entry of the result once, so the values that
- * C_ij takes over all points of the operands' balls are an interval whose ends are sums of the ends of its
- * terms: both are computed here without error and must lie in the result's ball. A product by arb_dot, entry
- * by entry, says how wide the balls may be.
+ * Products of balls by slices. No two terms of C_ij share an operand, so the values that C_ij takes
+ * over all points of the operands' balls are an interval whose ends are sums of the ends of its
+ * terms: both are computed here without error and must lie in the result's ball. A product by
+ * arb_dot, entry by entry, says how wide the balls may be.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -160,7 +160,7 @@ static void must_hold_its_range(Case here, const Factors *f, Matrix C, size_t i,
     true_range(range, f, i, j);
     for (int end = 0; end < 2; end++)
         if (!arb_contains_arf(ball, range[end])) {
-            print_error("precision of the ball ");
+            print_error("ball ");
             arb_fprintd(stderr, ball, 40);
             print_error(", %s end of the true range\n", end ? "upper" : "lower");
             entries_differ(here, i, j, near(arb_midref(ball)), near(range[end]),
@@ -339,9 +339,9 @@ static void row_maxima(double *most, Matrix A)
     }
 }
 
-/* What ball_product.h allows beyond the radii of the operands, which arb_dot's radius holds: a unit in the
- * last place, and for the bits below 2^-(beta W) <= 2^-(precision + 5) n^(-1/2), with t_W <= W - 1 and two
- * more for what is cut off of each factor,
+/* What ball_product.h allows beyond the radii of the operands, which arb_dot's radius holds: a unit
+ * in the last place, and for the bits below 2^-(beta W) <= 2^-(precision + 5) n^(-1/2), with
+ * t_W <= W - 1 and two more for what is cut off of each factor,
  *
  *     n^(1/2) 2^(E_a + E_b) (W + 1) 2^-(precision + 5),   2^E <= twice the largest of the line.
  *
@@ -373,7 +373,7 @@ static void radii_are_as_small_as_promised(void **unused)
     for (long n = 0; n < repetitions(12); n++) {
         const size_t size = n % 4 == 3 ? LARGEST : 16 + 24 * ((size_t)n % 4);
         const slong precision = precisions[n % 6];
-        double a[LARGEST], b[LARGEST];
+        double a[LARGEST] = {0}, b[LARGEST] = {0};
         System *in = ball_system(precision);
         Matrix A = matrix(in, size, size), B = matrix(in, size, size);
         normal_balls(r, A, precision, n % 3 == 0);

@@ -93,7 +93,9 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
 {
     *kept = solve(p, in);
     size_t left = 0;
-    for (Answer a = 0; a < problem_answers(p); a++) {
+    for (Answer a = 0; a < ANSWERS; a++) {
+        if (!settled[a])
+            continue; /* not among the problem's answers */
         Truth *t = &o->truth[a];
         Matrix balls = kept->of[a];
         size_t undefined = 0;

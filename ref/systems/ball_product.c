@@ -7,10 +7,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A matter of speed only: whether slices are worth it, whether threads are, how much room (in doubles)
- * the slices of the right operand may take. */
 /* So many entries of a line are summed in doubles before integers take over. */
 enum { RUN = 256, MOST_RUNS = 512 };
+
+/* A matter of speed only: whether slices are worth it, whether threads are (in multiply-adds), how
+ * much room the slices of the right operand may take (in doubles). */
 enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 19, PANEL = 1 << 24 };
 
 typedef struct Job {
@@ -20,8 +21,8 @@ typedef struct Job {
     Cut cut_a, cut_b;
     size_t weights; /* W */
     bool error_in_a, error_in_b;
-    double dropped,
-        inflation; /* in units of the lines and of 2^error; and a factor for all bounds */
+    double dropped;   /* 2^(-beta W) / (1 - 2^-beta)^2, in units of 2^error */
+    double inflation; /* the factor for all bounds */
 } Job;
 
 /* ---- the cut -------------------------------------------------------------------------------- */
@@ -161,8 +162,8 @@ static void sums_end(Sums *s)
     free(s->total);
 }
 
-/* One block's part of every D_w. As the slices of a go up and those of b down, the pairs of one weight
- * lie side by side and are one product. */
+/* One block's part of every D_w. As the slices of a go up and those of b down, the pairs of one
+ * weight lie side by side and are one product. */
 static void multiply_block(const Job *j, const Tile *a, const Tile *b, size_t block, bool add,
                            double *D)
 {
@@ -361,8 +362,9 @@ static bool covers(Matrix A)
     return A.band.lo <= 1 - (ptrdiff_t)A.rows && A.band.hi >= (ptrdiff_t)A.cols - 1;
 }
 
-/* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip more.
- * Outside of parallel regions, small ones also keep OpenBLAS from waking threads of its own. */
+/* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip
+ * more. Outside of parallel regions, small ones also keep OpenBLAS from waking threads of its own.
+ */
 static size_t tile_for(Matrix C, Matrix A, Matrix B, bool in_parallel)
 {
     const Matrix all[] = {C, A, B};
