@@ -57,7 +57,7 @@ struct System {
         size_t count;
     } * made;
     size_t made_count, made_room;
-    bool rows_in_parallel; /* dot may run for several rows of a product at once */
+    bool rows_in_parallel; /* several rows of one operation may be worked on at once */
     /* Optional: is shown every stage as it is kept, in the order of the text. */
     void (*observe)(void *observer, Stage, Matrix A);
     void *observer;

@@ -99,6 +99,9 @@ static bool is_present(Matrix A, size_t i, size_t j)
     return j >= k.first && j < k.end;
 }
 
+/* Elements from which waking threads pays. */
+enum { WORTH_THREADS = 1 << 14 };
+
 /* One pass of the parallel form in balls over what is not settled. Returns how many are left. */
 static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool finite,
                    unsigned char *settled[ANSWERS], Solution *kept, System *in)
@@ -106,8 +109,17 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
     *kept = solve(p, in);
     size_t left = 0;
     for (Answer a = 0; a < ANSWERS; a++) {
+<<<<<<< HEAD
+=======
+        if (!settled[a])
+            continue; /* not among the problem's answers */
+>>>>>>> 5765c5e77b848620cd482e7194790fb7e9dc2dbe
         Truth *t = &o->truth[a];
         Matrix balls = kept->of[a];
+        size_t undefined = 0;
+        double radius = o->radius;
+#pragma omp parallel for schedule(static) reduction(+ : left, undefined) reduction(max : radius) \
+    if (t->rows * t->cols > WORTH_THREADS)
         for (size_t k = 0; k < t->rows * t->cols; k++) {
             if (settled[a][k])
                 continue;
@@ -123,17 +135,23 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
             if (zero || settle(t, k, ball, bits, tails)) {
                 settled[a][k] = 1;
                 t->certificate[k] = CERTIFIED;
+<<<<<<< HEAD
                 if (t->value[k] != 0)
                     o->log2_radius = fmax(o->log2_radius, log2_relative_radius(ball));
+=======
+                radius = fmax(radius, growth(ball, bits));
+>>>>>>> 5765c5e77b848620cd482e7194790fb7e9dc2dbe
             } else if (!finite && !arb_is_finite(ball)) {
                 settled[a][k] = 1;
                 t->certificate[k] = UNDEFINED;
                 t->value[k] = t->neighbour[k] = NAN;
-                o->undefined++;
+                undefined++;
             } else {
                 left++;
             }
         }
+        o->radius = radius;
+        o->undefined += undefined;
     }
     return left;
 }

@@ -7,14 +7,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A matter of speed only: whether slices are worth it, whether threads are, how much room (in doubles)
- * the slices of the right operand may take. */
 /* So many entries of a line are summed in doubles before integers take over. */
 enum { RUN = 256, MOST_RUNS = 512 };
+<<<<<<< HEAD
 enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 22, PANEL = 1 << 24 };
 /* Bounds that differ by more than 2^500 do not stay apart (ball_slices.h): with so many bits they do differ,
  * and what only a high precision can settle would never be settled. */
 enum { MOST_BITS = 450 };
+=======
+
+/* A matter of speed only: whether slices are worth it, whether threads are (in multiply-adds), how
+ * much room the slices of the right operand may take (in doubles). */
+enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 19, PANEL = 1 << 24 };
+>>>>>>> 5765c5e77b848620cd482e7194790fb7e9dc2dbe
 
 typedef struct Job {
     Matrix C;
@@ -23,8 +28,8 @@ typedef struct Job {
     Cut cut_a, cut_b;
     size_t weights; /* W */
     bool error_in_a, error_in_b;
-    double dropped,
-        inflation; /* in units of the lines and of 2^error; and a factor for all bounds */
+    double dropped;   /* 2^(-beta W) / (1 - 2^-beta)^2, in units of 2^error */
+    double inflation; /* the factor for all bounds */
 } Job;
 
 /* ---- the cut -------------------------------------------------------------------------------- */
@@ -166,8 +171,8 @@ static void sums_end(Sums *s)
     free(s->total);
 }
 
-/* One block's part of every D_w. As the slices of a go up and those of b down, the pairs of one weight
- * lie side by side and are one product. */
+/* One block's part of every D_w. As the slices of a go up and those of b down, the pairs of one
+ * weight lie side by side and are one product. */
 static void multiply_block(const Job *j, const Tile *a, const Tile *b, size_t block, bool add,
                            double *D)
 {
@@ -366,17 +371,19 @@ static bool covers(Matrix A)
     return A.band.lo <= 1 - (ptrdiff_t)A.rows && A.band.hi >= (ptrdiff_t)A.cols - 1;
 }
 
-/* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip more. */
-static size_t tile_for(Matrix C, Matrix A, Matrix B)
+/* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip
+ * more. Outside of parallel regions, small ones also keep OpenBLAS from waking threads of its own.
+ */
+static size_t tile_for(Matrix C, Matrix A, Matrix B, bool in_parallel)
 {
     const Matrix all[] = {C, A, B};
-    size_t size = 0;
+    size_t banded = 0;
     for (size_t i = 0; i < 3; i++)
-        if (!covers(all[i])) {
-            size = all[i].rows > size ? all[i].rows : size;
-            size = all[i].cols > size ? all[i].cols : size;
-        }
-    return size == 0 || size > 1024 ? 128 : size > 512 ? 64 : size > 128 ? 32 : 16;
+        if (!covers(all[i]))
+            banded = all[i].rows + all[i].cols > banded ? all[i].rows + all[i].cols : banded;
+    if (!in_parallel)
+        return banded ? 16 : 32;
+    return banded == 0 || banded > 2048 ? 128 : banded > 1024 ? 64 : 32;
 }
 
 bool ball_product(Matrix C, Matrix A, Matrix B, ProductKind kind, slong precision)
@@ -386,7 +393,7 @@ bool ball_product(Matrix C, Matrix A, Matrix B, ProductKind kind, slong precisio
     if (!is_worth_it(C, inner))
         return false;
     bool in_parallel = C.in->rows_in_parallel && C.rows * C.cols * inner >= WORTH_THREADS;
-    const size_t tile = tile_for(C, A, B);
+    const size_t tile = tile_for(C, A, B, in_parallel);
     Job j = {.C = C, .precision = precision};
     j.a = lines_of(A, a_across, tile, in_parallel);
     j.b = lines_of(B, b_across, tile, in_parallel);

@@ -126,8 +126,8 @@ static void shift_limbs(mp_limb_t *y, mp_size_t m, mp_srcptr x, mp_size_t n, slo
     }
 }
 
-/* The digits of x, `step` doubles apart, from the last at `at` on (`step` may be negative), and whether
- * bits of x are lost. */
+/* The digits of x, `step` doubles apart, from the last at `at` on (`step` may be negative), and
+ * whether bits of x are lost. */
 static bool cut_midpoint(double *at, ptrdiff_t step, arf_srcptr x, slong exponent, const Cut *cut)
 {
     mp_limb_t y[MOST_SLICES * MOST_BETA / FLINT_BITS + 2];

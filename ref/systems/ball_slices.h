@@ -3,17 +3,17 @@
  * ball_slices.h - a matrix of balls cut into slices that BLAS can multiply exactly.
  *
  * A *line* is a row of the left operand of a product or a column of the right one. It takes one
- * exponent E, with |x| < 2^E for each of its midpoints x. Under the cut (beta, s), x becomes s signed
- * digits of base 2^beta, the slices, each of them a small integer that a double holds:
+ * exponent E, with |x| < 2^E for each of its midpoints x. Under the cut (beta, s), x becomes s
+ * signed digits of base 2^beta, the slices, each of them a small integer that a double holds:
  *
  *     x = sum over i < s of d_i 2^(E + 1 - beta (i + 1)) + r,   |d_i| <= 2^(beta - 1),
  *
- * with r = 0 where x has no bit below 2^(E + 1 - beta s), else |r| <= 2^(E - beta s) (r is rounded to
- * nearest there).
+ * with r = 0 where x has no bit below 2^(E + 1 - beta s), else |r| <= 2^(E - beta s): x is rounded
+ * to nearest there.
  *
  * Beside its slices stand two upper bounds as doubles, in units of the line: |x| 2^-E <= 1, and the
- * error rho 2^(-E - e) with rho = radius + |r|, where the exponent e, one for a product, keeps the largest
- * error near 1. What is not 0 but lies below 2^-500 counts as 2^-500, so that no product of two bounds
+ * error rho 2^(-E - e) with rho = radius + |r|, where the exponent e, one for a product, keeps the
+ * largest error near 1. What is not 0 counts as 2^-501 at least, so that no product of two bounds
  * underflows. Each bound is at least (1 - 2^-51) times what it bounds.
  *
  * Zeros and absent entries have the bounds 0 and are exact.
@@ -71,9 +71,9 @@ typedef struct Cut {
 /* Whether some entry has an error under the cut: the bounds of errors are not all 0. */
 bool lines_err(const Lines *, const Cut *);
 
-/* Lines are packed in tiles, and every tile in blocks of `tile` entries of each line. In a block, slice
- * by slice, stand its entries of all lines of the tile: side by side along the line where the lines are
- * rows, across the lines where they are columns, as they stood in the matrix. */
+/* Lines are packed in tiles, and every tile in blocks of `tile` entries of each line. In a block,
+ * slice by slice, stand its entries of all lines of the tile: side by side along the line where the
+ * lines are rows, across the lines where they are columns, as they stood in the matrix. */
 typedef struct Tile {
     const Lines *from;
     size_t first, count; /* which lines */
@@ -92,7 +92,7 @@ typedef struct Slab {
 void tile_pack(const Tile *, const Cut *, Range range);
 
 size_t block_width(const Lines *, size_t block);
-/* The slab that begins at the n-th slice (bound) in memory of that block, of `of` slices (bounds). */
+/* The slab that begins at the n-th slice (bound) in memory of that block, of `of` in all. */
 Slab tile_slab(const Tile *, double *packed, size_t of, size_t block, size_t n);
 
 #endif
