@@ -61,6 +61,14 @@ static void score_head(CheckReport *report, const Dump *d, size_t head, const Or
     score_problem(&p, &d->task.arithmetic, o, answered, scores);
 }
 
+static size_t certified(const Truth *t)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < t->rows * t->cols; k++)
+        n += t->certificate[k] == CERTIFIED;
+    return n;
+}
+
 static void end_tensor(TensorReport *r, const Dump *d, Answer a)
 {
     for (size_t k = 0; k < r->verdict.elements; k++)
@@ -96,13 +104,12 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
             report->naive_heads += o->naive_ran;
             outside += o->naive_outside;
             for (Answer a = 0; a < ANSWERS; a++)
-                report->certified += o->truth[a].rows * o->truth[a].cols;
+                report->certified += certified(&o->truth[a]);
             progress_step(progress);
         }
         oracle_free(o);
     }
     progress_end(progress);
-    report->certified -= report->ties + report->undefined;
     for (Answer a = 0; a < ANSWERS; a++)
         if (report->tensor[a].present) {
             end_tensor(&report->tensor[a], d, a);
