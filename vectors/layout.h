@@ -36,6 +36,13 @@ typedef struct Place {
 } Place;
 Place place_of(const Sizes *, Answer, size_t index);
 
+/* The rows and columns that share an element's batch and head: (i, j) is number
+ * origin + i row_step + j of the answer. */
+typedef struct Slab {
+    size_t origin, rows, cols, row_step;
+} Slab;
+Slab slab_of(const Sizes *, Answer, size_t index);
+
 /* "[1, 64, 16]", cut to size. */
 void layout_describe(char *text, size_t size, size_t dims, const size_t *shape);
 
