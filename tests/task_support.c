@@ -64,6 +64,14 @@ Task random_task(const Sizes *size, const char *arithmetic, unsigned long seed)
     return t;
 }
 
+double *numbers_in_matrix(Matrix A)
+{
+    double *v = room_for(__func__, A.rows * A.cols, sizeof *v);
+    for (size_t k = 0; k < A.rows * A.cols; k++)
+        v[k] = mpfr_get_d(entry(A, k / A.cols, k % A.cols), MPFR_RNDN);
+    return v;
+}
+
 Answered played(const Task *t)
 {
     Answered all = {{NULL}};
@@ -74,10 +82,13 @@ Answered played(const Task *t)
         Problem p = task_problem(t, k);
         System *in = played_system(&t->arithmetic);
         Solution s = solve(&p, in);
-        for (Answer a = 0; a < ANSWERS; a++)
-            for (size_t i = 0, n = all.of[a] ? task_part(t, a) : 0; i < n; i++)
-                all.of[a][k * n + i] = mpfr_get_d(
-                    entry(s.of[a], i / s.of[a].cols, i % s.of[a].cols), MPFR_RNDN);
+        for (Answer a = 0; a < ANSWERS; a++) {
+            if (!all.of[a])
+                continue;
+            double *numbers = numbers_in_matrix(s.of[a]);
+            memcpy(all.of[a] + k * task_part(t, a), numbers, task_part(t, a) * sizeof *numbers);
+            free(numbers);
+        }
         system_free(in);
     }
     return all;

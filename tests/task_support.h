@@ -10,6 +10,9 @@
  * exactly by the arithmetic's operands. No window. To be freed by task_free(). */
 Task random_task(const Sizes *, const char *arithmetic, unsigned long seed);
 
+/* The entries of a matrix in MPFR, row by row; to be freed. */
+double *numbers_in_matrix(Matrix);
+
 /* One number list for each answer that the task asks for, the others NULL, laid out as in files. */
 typedef struct Answered {
     double *of[ANSWERS];
