@@ -276,8 +276,9 @@ static void sigmas_are_the_error_scales(void **state)
             Oracle *o = oracle(&p, true, false);
             Scales *s = error_scales(&p, &t.arithmetic, o, SCALE_SEED);
             for (Answer a = 0; a < ANSWERS; a++)
-                for (size_t i = 0; i < o->truth[a].rows; i++) {
-                    double sigma = all.sigma[a][index * o->truth[a].rows + i];
+                for (size_t i = 0, n = o->truth[a].rows * o->truth[a].cols; i < n; i++) {
+                    size_t run = sigma_run(&p, a);
+                    double sigma = all.sigma[a][index * (n / run) + i / run];
                     assert_true(sigma == (double)(float)sigma);
                     assert_true(sigma >= s->sigma[a][i] && sigma <= fmax(0x1p-149, s->sigma[a][i]));
                 }

@@ -41,10 +41,8 @@ static bool is_projection(Answer a) { return a > ANSWER_DX && a < ANSWER_DWO; }
 Layout sigma_layout(const Sizes *s, Answer a)
 {
     Layout l = answer_layout(s, a);
-    if (a != ANSWER_LSE)
+    if (a != ANSWER_LSE && !answer_is_stage(a))
         l.shape[l.dims - 1] = 1;
-    if (is_projection(a))
-        l.shape[1] = 1;
     return l;
 }
 

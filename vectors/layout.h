@@ -22,7 +22,8 @@ Layout layer_input_layout(const Sizes *, LayerInput);
 Layout cotangent_layout(const Sizes *); /* of do, or of a layer's dy */
 const char *cotangent_name(const Sizes *);
 Layout answer_layout(const Sizes *, Answer);
-/* One number for each row of the answer, the answer's other dimensions 1: it broadcasts. */
+/* One number for each row of the answer's last dimension, which is 1 here: it broadcasts. For a stage one
+ * for each element. */
 Layout sigma_layout(const Sizes *, Answer);
 
 /* Whether a file of these sizes can hold that answer. */

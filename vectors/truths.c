@@ -32,8 +32,10 @@ static void take_answer(Truths *all, const Task *task, size_t index, Answer a, c
         all->masked += t->certificate[k] == MASKED;
         all->certified += t->certificate[k] == CERTIFIED;
     }
-    for (size_t i = 0; i < t->rows; i++)
-        all->sigma[a][index * t->rows + i] = sigma_in_float(sigma[i]);
+    Problem p = task_problem(task, index);
+    size_t run = sigma_run(&p, a), runs = n / run;
+    for (size_t i = 0; i < runs; i++)
+        all->sigma[a][index * runs + i] = sigma_in_float(sigma[i * run]);
 }
 
 static void solve_problem(Truths *all, const Task *task, size_t index, bool naive)
@@ -61,15 +63,14 @@ Truths truths_of(const Task *task, bool naive, const char *what)
 {
     Truths all = {.bits = 0};
     size_t problems = task_problems(task);
-    Problem first = task_problem(task, 0);
     for (Answer a = 0; a < ANSWERS; a++)
         if (task_asks(task, a)) {
-            Layout l = answer_layout(&task->size, a);
-            size_t n = layout_count(&l), rows = problems * answer_shape(&first, a).rows;
+            Layout l = answer_layout(&task->size, a), scales = sigma_layout(&task->size, a);
+            size_t n = layout_count(&l);
             all.value[a] = room_for(__func__, n, sizeof(double));
             all.tail[a] = room_for(__func__, n, sizeof(double));
             all.typed[a] = room_for(__func__, n, sizeof(double));
-            all.sigma[a] = room_for(__func__, rows, sizeof(double));
+            all.sigma[a] = room_for(__func__, layout_count(&scales), sizeof(double));
         }
     Progress *progress = progress_begin(what, task->size.width ? "layer" : "head", problems);
 #pragma omp parallel for schedule(dynamic, 1) if (problems > 1)
@@ -95,7 +96,7 @@ void truths_free(Truths *all)
 
 static void write_answer(const Truths *all, const Task *task, Answer a, SafetensorsWriter *w)
 {
-    Layout l = answer_layout(&task->size, a), rows = sigma_layout(&task->size, a);
+    Layout l = answer_layout(&task->size, a), scales = sigma_layout(&task->size, a);
     char name[40], type[8];
     safetensors_add(w, answer_name(a), TYPE_F64, l.dims, l.shape, all->value[a]);
     snprintf(name, sizeof name, "%s.lo", answer_name(a));
@@ -108,7 +109,7 @@ static void write_answer(const Truths *all, const Task *task, Answer a, Safetens
         safetensors_add(w, name, task->type, l.dims, l.shape, all->typed[a]);
     }
     snprintf(name, sizeof name, "%s.sigma", answer_name(a));
-    safetensors_add(w, name, TYPE_F32, rows.dims, rows.shape, all->sigma[a]);
+    safetensors_add(w, name, TYPE_F32, scales.dims, scales.shape, all->sigma[a]);
 }
 
 void truths_write(const Truths *all, const Task *task, SafetensorsWriter *w)
