@@ -7,20 +7,16 @@
 #ifndef CASTLE_AGREEMENT_H
 #define CASTLE_AGREEMENT_H
 
-#include "answers.h"
+#include "pairs.h"
 #include "systems.h"
 
-/* What is compared. Forward: the definition with Theorem 1, decoding (Algorithm 5) and the blockwise form
- * (Algorithm 1), in O, lse, U and SU where a form has them. Gradients: the dense ones with the blockwise
- * ones (Algorithm 3). Blocks are a third of the length, so that there are at least three. */
-typedef enum Subject { FORWARD, GRADIENTS } Subject;
-
-/* Over random inputs and a random scale modulo 2^61 - 1; D is taken back by subtraction and recomputed. */
+/* Over random inputs and a random scale modulo 2^61 - 1, in the problem's shape, window and variant; D is
+ * taken back by subtraction and recomputed. */
 typedef struct FieldAgreement {
     size_t compared, different; /* entries */
     double chance;              /* that different formulas pass: Schwartz-Zippel, all entries */
 } FieldAgreement;
-FieldAgreement agree_in_field(Subject, size_t length, size_t dim, size_t window, uint64_t seed);
+FieldAgreement agree_in_field(Subject, const Problem *, uint64_t seed);
 
 /* In balls: every pair of balls must overlap. */
 typedef struct BallAgreement {

@@ -38,7 +38,7 @@ void draft_write(const Draft *f, const char *path)
 {
     SafetensorsWriter *w = safetensors_writer_new();
     Failure failure;
-    double values[2 * BATCH * HEADS * LENGTH * DIM];
+    double values[2 * BATCH * HEADS * LENGTH * LENGTH];
     if (f->window)
         safetensors_add_metadata(w, "window", f->window);
     if (f->scale)

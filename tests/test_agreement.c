@@ -18,12 +18,21 @@
 static void the_chance_of_an_unnoticed_difference_is_counted(void **state)
 {
     (void)state;
-    FieldAgreement r = agree_in_field(FORWARD, 5, 2, NO_WINDOW, 9);
-    /* O and lse three times, 5 x 2 and 5; U twice, 5 x 2; SU twice, 5 x 5; degree 4 each */
-    assert_int_equal(r.compared, 3 * (10 + 5) + 2 * 10 + 2 * 25);
+    const LayerProblem layer = {.batch = 2, .heads = 3, .width = 4};
+    Problem p = {.length = 5, .dim = 2, .window = NO_WINDOW};
+    FieldAgreement r = agree_in_field(FORWARD, &p, 9);
+    /* O and lse four times, 5 x 2 and 5; U three times, 5 x 2; SU twice, 5 x 5; degree 4 each */
+    assert_int_equal(r.compared, 4 * (10 + 5) + 3 * 10 + 2 * 25);
     assert_int_equal(r.different, 0);
-    assert_true(r.chance == 4 * 115 / (double)((UINT64_C(1) << 61) - 1));
-    r = agree_in_field(GRADIENTS, 5, 2, NO_WINDOW, 9);
+    assert_true(r.chance == 4 * 140 / (double)((UINT64_C(1) << 61) - 1));
+    p.layer = &layer;
+    r = agree_in_field(LAYERS, &p, 9);
+    /* Y twice and dX, 10 x 4; seven weights of 6 x 4 */
+    assert_int_equal(r.compared, 3 * 40 + 7 * 24);
+    assert_int_equal(r.different, 0);
+    assert_true(r.chance == 29 * 288 / (double)((UINT64_C(1) << 61) - 1));
+    p.layer = NULL;
+    r = agree_in_field(GRADIENTS, &p, 9);
     assert_int_equal(r.compared, 2 * 6 * 10); /* two ways of taking D back, six gradients */
     assert_int_equal(r.different, 0);
 }

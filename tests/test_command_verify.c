@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "command_support.h"
+#include "task_support.h"
 
 #include <math.h>
 
@@ -29,6 +30,31 @@ static void the_forms_agree(void **state)
     run_with(&(Setting){.threads = "1"}, WORDS("verify", "-L5", "-d2", "-s7", "-p24"));
     assert_same_out(first);
     free(first);
+}
+
+/* A layer's dump gives a table of its own; heads give theirs. */
+static void layers_are_verified(void **state)
+{
+    const Answered none = {{NULL}};
+    const Sizes size = {2, 2, 3, 2, 3};
+    (void)state;
+    Task t = random_task(&size, "float32", 1);
+    t.variant = WITHOUT_SILU;
+    const char *path = dumped(&t, &none, "layer");
+    run_right("verify", "-p24,53", path);
+    assert_out("Layers (sequences x heads)");
+    assert_out("\nlayer #0             3   2 none same ");
+    assert_not_out("Theorems 1, 2 and 3");
+    assert_out("all forms agree\n");
+    assert_fits_page();
+    run_right("verify", "-p24", path, L2D1);
+    assert_out("Theorems 1, 2 and 3");
+    assert_out("Algorithm 3");
+    assert_out("Layers (sequences x heads)");
+    assert_fits_page();
+    t.layer_input[LAYER_WO][0] = INFINITY;
+    refuses("NaN or infinity", "verify", dumped(&t, &none, "layer"));
+    task_free(&t);
 }
 
 static void verify_refuses_what_it_cannot_use(void **state)
@@ -66,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_forms_agree),
+        TEST(layers_are_verified),
         TEST(verify_refuses_what_it_cannot_use),
     };
     return run_command_tests(tests);

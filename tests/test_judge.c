@@ -228,7 +228,7 @@ static void an_element_moved_by_20_sigma_is_noticed_everywhere(void **state)
         for (Answer a = 0; a < c.answers; a++) {
             const Truth *t = &c.oracle->truth[a];
             for (size_t k = 0; k < t->rows * t->cols; k++) {
-                double right = c.answered[a][k], sigma = s->sigma[a][k / t->cols];
+                double right = c.answered[a][k], sigma = s->sigma[a][k];
                 Score kept = c.scores[a][k];
                 for (int sign = -1; sign <= 1; sign += 2) {
                     /* a structural zero has sigma 0: there the smallest number counts */
@@ -303,8 +303,7 @@ static void one_missing_number_is_wrong_wherever_it_is(void **state)
             double kept = c.answered[a][k];
             Score right = c.scores[a][k];
             c.answered[a][k] = NAN;
-            c.scores[a][k] = score_element(t, k, s->sigma[a][k / t->cols], s->bound[a][k],
-                                           c.answered[a][k]);
+            c.scores[a][k] = score_element(t, k, s->sigma[a][k], s->bound[a][k], c.answered[a][k]);
             Verdict missing = gather(&c, a);
             assert_int_equal(missing.judgement, WRONG);
             assert_int_equal(missing.not_finite, 1);

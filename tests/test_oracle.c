@@ -11,6 +11,7 @@
 #include "sequential.h"
 #include "systems.h"
 #include "solve.h"
+#include "task_support.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -151,6 +152,103 @@ static void typed_values_are_rounded_once(void **state)
     assert_true(isinf(truth_in_format(&t, 2, &BINARY32)));
 }
 
+/* ---- layers and stages ---------------------------------------------------------------------- */
+
+/* N(0, 1) numbers tie with nothing, and the definition, head by head, lies inside y's balls. */
+static void layers_are_certified_and_hold_the_definition(void **state)
+{
+    static const Sizes sizes[] = {
+        {1, 1, 1, 1, 1}, {2, 2, 5, 3, 4}, {1, 3, 9, 2, 6}, {3, 1, 4, 4, 2}};
+    (void)state;
+    for (size_t run = 0; run < repetitions(12); run++) {
+        Task t = random_task(&sizes[run % 4], "float32", run);
+        t.window = run % 3 ? NO_WINDOW : run % 5, t.variant = (Variant)(run % 3);
+        Problem p = task_problem(&t, 0);
+        Oracle *o = oracle(&p, run % 2, true);
+        assert_true(o->naive_ran);
+        assert_int_equal(o->naive_outside, 0);
+        assert_int_equal(o->ties + o->undefined, 0);
+        for (Answer a = 0; a < ANSWERS; a++) {
+            const Truth *x = &o->truth[a];
+            assert_int_equal(x->rows > 0, a >= LAYER_ANSWERS_BEGIN);
+            for (size_t k = 0; k < x->rows * x->cols; k++)
+                assert_int_equal(x->certificate[k], CERTIFIED);
+        }
+        oracle_free(o);
+        task_free(&t);
+    }
+}
+
+static void assert_zero(const Oracle *o, Answer a, size_t k)
+{
+    const Truth *x = &o->truth[a];
+    if (x->certificate[k] != CERTIFIED || x->value[k] != 0 || x->tail[k] != 0 ||
+        x->neighbour[k] != 0)
+        fail_msg("%s[%zu] is %a + %a, certificate %d", answer_name(a), k, x->value[k], x->tail[k],
+                 x->certificate[k]);
+}
+
+/* A lone score's weight is 1 whatever the score: dS_11 = 0, and with one token all that comes from it.
+ * The precision need not be raised to see that. */
+static void zeros_of_a_lone_score_are_known(void **state)
+{
+    const Sizes lone = {3, 2, 1, 2, 4}, heads = {1, 2, 1, 2, 0}, longer = {1, 1, 4, 2, 0};
+    (void)state;
+    for (Variant v = CASTLE; v <= WITHOUT_SILU; v++) {
+        Task t = random_task(&lone, "float32", 5 + v);
+        t.variant = v;
+        Problem p = task_problem(&t, 0);
+        Oracle *o = oracle(&p, true, false);
+        for (size_t k = 0; k < task_part(&t, ANSWER_DWQU); k++)
+            for (Answer a = ANSWER_DWQU; a < ANSWER_DWVC; a++) /* all but dwvc and dwo */
+                assert_zero(o, a, k);
+        assert_int_equal(o->bits, ORACLE_TAIL_BITS);
+        oracle_free(o);
+        task_free(&t);
+
+        t = random_task(v % 2 ? &heads : &longer, "float32", 5 + v);
+        t.stages = true, t.variant = v;
+        p = task_problem(&t, 0);
+        o = oracle(&p, true, false);
+        assert_zero(o, ANSWER_DS, 0);
+        for (size_t j = 0; j < p.dim; j++)
+            assert_zero(o, ANSWER_DQC, j);
+        assert_true(o->truth[ANSWER_P].value[0] == 1 && o->truth[ANSWER_P].tail[0] == 0);
+        assert_true(o->truth[ANSWER_DVC].value[0] != 0);
+        assert_int_equal(o->bits, ORACLE_TAIL_BITS);
+        assert_int_equal(o->ties, 0);
+        oracle_free(o);
+        task_free(&t);
+    }
+}
+
+/* Outside its mask a stage is 0 and has no certificate; the masks are those of the paper. */
+static void stages_are_masked(void **state)
+{
+    enum { L = 6, W = 2 };
+    const Sizes size = {1, 1, L, 2, 0};
+    (void)state;
+    Task t = random_task(&size, "float32", 9);
+    t.stages = true, t.window = W;
+    Problem p = task_problem(&t, 0);
+    Oracle *o = oracle(&p, false, true);
+    assert_int_equal(o->naive_outside + o->ties + o->undefined, 0);
+    for (Answer a = ANSWER_SC; a <= ANSWER_DG; a++)
+        for (size_t i = 0; i < L; i++)
+            for (size_t j = 0; j < L; j++) {
+                bool gate = a == ANSWER_G || a == ANSWER_DG,
+                     strict = a == ANSWER_SU || a == ANSWER_DSU;
+                bool inside = gate ? i < j && j <= i + W : strict ? j < i : j <= i;
+                const Truth *x = &o->truth[a];
+                assert_int_equal(x->certificate[i * L + j], inside ? CERTIFIED : MASKED);
+                if (!inside)
+                    assert_true(x->value[i * L + j] == 0 && x->tail[i * L + j] == 0);
+                assert_int_equal(x->mask_is_free, a == ANSWER_SC || a == ANSWER_DP);
+            }
+    oracle_free(o);
+    task_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +259,9 @@ int main(void)
         cmocka_unit_test(what_not_a_number_reaches_is_undefined_and_no_more),
         cmocka_unit_test(huge_scores_raise_the_precision),
         cmocka_unit_test(typed_values_are_rounded_once),
+        cmocka_unit_test(layers_are_certified_and_hold_the_definition),
+        cmocka_unit_test(zeros_of_a_lone_score_are_known),
+        cmocka_unit_test(stages_are_masked),
     };
     return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "command_support.h"
+#include "task_support.h"
 
 #include <math.h>
 
@@ -170,6 +171,104 @@ static void documented_fields_are_those_of_the_output(void **state)
     free(c);
 }
 
+static json_t *check_in_json(const char *path, int status)
+{
+    run("check", "--json", path);
+    assert_status(status);
+    json_t *doc = document();
+    assert_documented(doc, "");
+    return doc;
+}
+
+/* The place of the worst element is that in the file: d wvc is [dm, heads, d], y is [batch, L, dm]. */
+static void a_layers_fields_are_documented(void **state)
+{
+    const Sizes size = {2, 3, 4, 2, 5};
+    (void)state;
+    read_documented_fields();
+    assert_non_null(documented("dumps[].width"));
+    Task t = random_task(&size, "float32", 1);
+    t.variant = WITHOUT_SILU;
+    Answered all = played(&t);
+    all.of[ANSWER_DWVC][(4 * 3 + 2) * 2 + 1] = 100;
+    all.of[ANSWER_Y][(1 * 4 + 3) * 5 + 2] = 100;
+    const char *path = dumped(&t, &all, "layer");
+    json_t *doc = check_in_json(path, WRONG_STATUS);
+    const json_t *dump = json_array_get(json_object_get(doc, "dumps"), 0);
+    assert_integer(dump, "width", 5);
+    assert_string(dump, "variant", "without-silu");
+    assert_integer(json_object_get(dump, "truth"), "heads_checked_sequentially", 6);
+    const json_t *weights = json_object_get(tensor_in(doc, 0, ANSWER_DWVC), "worst");
+    const json_t *y = json_object_get(tensor_in(doc, 0, ANSWER_Y), "worst");
+    assert_integer(weights, "batch", 0);
+    assert_integer(weights, "head", 2);
+    assert_integer(weights, "row", 4);
+    assert_integer(weights, "column", 1);
+    assert_integer(y, "batch", 1);
+    assert_integer(y, "head", 0);
+    assert_integer(y, "row", 3);
+    assert_integer(y, "column", 2);
+    json_decref(doc);
+
+    /* for people: the rows and columns shown are those of that head, and of that sequence */
+    run("check", path);
+    assert_status(WRONG_STATUS);
+    assert_out("[4, 2, 1]\n");
+    assert_out("[1, 3, 2]\n");
+    assert_out("          row             0         1         2         3\n");
+    assert_out("          row             1         2         3         4\n");
+    assert_out("          column          0         1\n");
+    assert_out("          column          0         1         2         3         4\n");
+    assert_fits_page();
+    answered_free(&all);
+    task_free(&t);
+}
+
+static void fields_of_heads_and_stages_are_documented(void **state)
+{
+    const Sizes size = {1, 2, 4, 2, 0};
+    (void)state;
+    read_documented_fields();
+    Task t = random_task(&size, "float32", 1);
+    t.stages = true;
+    Answered all = played(&t);
+    json_t *doc = check_in_json(dumped(&t, &all, "stages"), RIGHT_STATUS);
+    const json_t *dump = json_array_get(json_object_get(doc, "dumps"), 0);
+    assert_null(json_object_get(dump, "width"));
+    assert_string(dump, "variant", "castle");
+    /* o, u and six gradients; lse; ten stages without what their masks leave out; of two heads */
+    assert_integer(json_object_get(dump, "truth"), "certified", 2 * (8 * 8 + 4 + 6 * 10 + 4 * 6));
+    assert_integer(tensor_in(doc, 0, ANSWER_SC), "judged", 2 * 10);
+    assert_integer(tensor_in(doc, 0, ANSWER_G), "judged", 2 * 16);
+    json_decref(doc);
+    answered_free(&all);
+    task_free(&t);
+}
+
+/* A table for heads, with a column for all stages, and one for layers. */
+static void tables_hold_layers_and_stages(void **state)
+{
+    const Sizes heads = {1, 1, 3, 2, 0}, layer = {1, 1, 3, 2, 2};
+    (void)state;
+    Task a = random_task(&heads, "float32", 1), b = random_task(&layer, "float32", 1);
+    a.stages = true;
+    Answered x = played(&a), y = played(&b);
+    x.of[ANSWER_DG][1] = 100;
+    run("check", dumped(&a, &x, "heads"), dumped(&b, &y, "layer"));
+    assert_status(WRONG_STATUS);
+    assert_out(
+        "\ndump                         verdict     o   lse     u   dqu   dku   dvu   dqc   dkc "
+        "  dvc stage\nheads                        wrong  ");
+    assert_out("\nlayer dump                   verdict     y    dx  dwqu  dwku  dwvu  dwqc  dwkc "
+               " dwvc   dwo\nlayer                        right  ");
+    assert_out("\n1 right, 0 suspect, 1 wrong\n");
+    assert_fits_page();
+    answered_free(&x);
+    answered_free(&y);
+    task_free(&a);
+    task_free(&b);
+}
+
 /* The same but for real numbers, whose last digits may depend on the machine. */
 static bool alike(json_t *a, json_t *b)
 {
@@ -217,6 +316,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(hostile_names_do_not_reach_the_terminal),
         TEST(documented_fields_are_those_of_the_output),
+        TEST(a_layers_fields_are_documented),
+        TEST(fields_of_heads_and_stages_are_documented),
+        TEST(tables_hold_layers_and_stages),
         TEST(the_documented_example_is_real),
     };
     return run_command_tests(tests);

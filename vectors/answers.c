@@ -103,6 +103,13 @@ MatrixShape answer_shape(const Problem *p, Answer k)
     return (MatrixShape){p->length, answer_columns(k, p->dim)};
 }
 
+size_t sigma_run(const Problem *p, Answer k)
+{
+    if (answer_is_stage(k))
+        return 1;
+    return k >= ANSWER_DWQU && k < ANSWER_DWO ? p->dim : answer_shape(p, k).cols;
+}
+
 static bool all_finite(const double *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)

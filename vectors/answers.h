@@ -102,6 +102,9 @@ MatrixShape answer_shape(const Problem *, Answer);
 MatrixShape layer_input_shape(const Problem *, LayerInput);
 size_t answer_columns(Answer, size_t dim); /* of o, lse, u, dqu .. dvc: dim, or 1 for lse */
 
+/* So many neighbours in a row share one sigma (scales.h): a head's whole row; of a stage, one. */
+size_t sigma_run(const Problem *, Answer);
+
 /* Whether every input, and the cotangent if there is one, is finite. */
 bool problem_is_finite(const Problem *);
 

@@ -33,9 +33,9 @@ static void begin_tensor(TensorReport *r, const Dump *d, Answer a)
 }
 
 /* Gradients cost three forwards: left out where the dump answers none. */
-static Problem problem_to_judge(const Dump *d, size_t head)
+static Problem problem_to_judge(const Dump *d, size_t index)
 {
-    Problem p = task_problem(&d->task, head);
+    Problem p = task_problem(&d->task, index);
     bool asked = false;
     for (Answer a = 0; a < ANSWERS; a++)
         asked = asked || (d->answer[a] && answer_is_gradient(a));
@@ -44,21 +44,29 @@ static Problem problem_to_judge(const Dump *d, size_t head)
     return p;
 }
 
-/* One head: the truth, its scales, and every element's score. */
-static void score_head(CheckReport *report, const Dump *d, size_t head, const Oracle *o)
+/* One head, or a layer: the truth, its scales, and every element's score. */
+static void score(CheckReport *report, const Dump *d, size_t index, const Oracle *o)
 {
-    Problem p = problem_to_judge(d, head);
+    Problem p = problem_to_judge(d, index);
     const double *answered[ANSWERS];
     Score *scores[ANSWERS];
     for (Answer a = 0; a < ANSWERS; a++) {
         TensorReport *r = &report->tensor[a];
         size_t n = r->rows * r->cols;
-        answered[a] = dump_answer(d, a, head);
-        scores[a] = r->present ? r->scores + head * n : NULL;
+        answered[a] = dump_answer(d, a, index);
+        scores[a] = r->present ? r->scores + index * n : NULL;
         if (r->present)
-            memcpy(r->truth + head * n, o->truth[a].value, n * sizeof *r->truth);
+            memcpy(r->truth + index * n, o->truth[a].value, n * sizeof *r->truth);
     }
     score_problem(&p, &d->task.arithmetic, o, answered, scores);
+}
+
+static size_t certified(const Truth *t)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < t->rows * t->cols; k++)
+        n += t->certificate[k] == CERTIFIED;
+    return n;
 }
 
 static void end_tensor(TensorReport *r, const Dump *d, Answer a)
@@ -75,34 +83,34 @@ static void end_tensor(TensorReport *r, const Dump *d, Answer a)
 
 bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f)
 {
-    size_t heads = task_problems(&d->task), outside = 0;
+    size_t problems = task_problems(&d->task), outside = 0;
+    size_t heads = d->task.size.batch * d->task.size.heads / problems; /* of one problem */
     *report = (CheckReport){.judgement = RIGHT};
     for (Answer a = 0; a < ANSWERS; a++)
         begin_tensor(&report->tensor[a], d, a);
     char name[80];
     failure_quote_path(name, sizeof name, what);
-    Progress *progress = progress_begin(name, d->task.size.width ? "layer" : "head", heads);
+    Progress *progress = progress_begin(name, d->task.size.width ? "layer" : "head", problems);
     /* heads are independent; a lone head leaves the threads to its rows and runs */
-#pragma omp parallel for schedule(dynamic, 1) if (heads > 1)
-    for (size_t head = 0; head < heads; head++) {
-        Problem p = problem_to_judge(d, head);
+#pragma omp parallel for schedule(dynamic, 1) if (problems > 1)
+    for (size_t k = 0; k < problems; k++) {
+        Problem p = problem_to_judge(d, k);
         Oracle *o = oracle(&p, false, true);
-        score_head(report, d, head, o);
+        score(report, d, k, o);
 #pragma omp critical
         {
             report->bits = o->bits > report->bits ? o->bits : report->bits;
             report->ties += o->ties;
             report->undefined += o->undefined;
-            report->naive_heads += o->naive_ran;
+            report->naive_heads += o->naive_ran ? heads : 0;
             outside += o->naive_outside;
             for (Answer a = 0; a < ANSWERS; a++)
-                report->certified += o->truth[a].rows * o->truth[a].cols;
+                report->certified += certified(&o->truth[a]);
             progress_step(progress);
         }
         oracle_free(o);
     }
     progress_end(progress);
-    report->certified -= report->ties + report->undefined;
     for (Answer a = 0; a < ANSWERS; a++)
         if (report->tensor[a].present) {
             end_tensor(&report->tensor[a], d, a);

@@ -10,7 +10,7 @@
 
 typedef struct TensorReport {
     bool present;      /* the dump answers it */
-    size_t rows, cols; /* of one head */
+    size_t rows, cols; /* of one head, or of the layer */
     Verdict verdict;
     Score *scores;          /* one per element, heads one after the other */
     double *truth;          /* X */
@@ -22,7 +22,7 @@ typedef struct CheckReport {
     TensorReport tensor[ANSWERS];
     long bits; /* highest working precision that was needed */
     size_t certified, ties, undefined;
-    size_t naive_heads;  /* heads whose balls the sequential form was run against */
+    size_t naive_heads;  /* heads whose balls the sequential form was run against, a layer's too */
     Judgement judgement; /* the worst of the tensors' */
 } CheckReport;
 

@@ -57,7 +57,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->file)
             argp_error(state,
-                       "no file given; expected one safetensors file with qu ku vu qc kc vc");
+                       "no file given; expected one safetensors file with qu ku vu qc kc vc, or a "
+                       "layer's x wqu wku wvu wqc wkc wvc wo");
         if (!o->out)
             argp_error(state, "option -o OUT is missing: where the answers are to be written");
         return 0;
@@ -83,9 +84,13 @@ static bool solve_file(const Options *o, Failure *f)
     Dump d;
     if (!dump_open(&d, o->file, &o->dump, f))
         return false;
-    d.task.stages = d.task.stages || (o->stages && !d.task.size.width);
     char name[80];
     failure_quote_path(name, sizeof name, o->file);
+    if (o->stages && d.task.size.width) {
+        dump_close(&d);
+        return fail(f, "%s: --stages is for heads; the file holds a layer", name);
+    }
+    d.task.stages = d.task.stages || o->stages;
     Truths truths = truths_of(&d.task, false, name);
     bool written = write_file(&d.task, &truths, o->out, f);
     if (written) {

@@ -8,8 +8,7 @@ void score_problem(const Problem *p, const Arithmetic *arithmetic, const Oracle 
     for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
         for (size_t k = 0; answered[a] && k < t->rows * t->cols; k++)
-            scores[a][k] = score_element(t, k, s->sigma[a][k / t->cols], s->bound[a][k],
-                                         answered[a][k]);
+            scores[a][k] = score_element(t, k, s->sigma[a][k], s->bound[a][k], answered[a][k]);
     }
     scales_free(s);
 }

@@ -35,14 +35,14 @@ Layout answer_layout(const Sizes *s, Answer a)
     return input_layout(s);
 }
 
+/* Heads lie side by side: in [dm, heads, d] a row runs over all of them. */
+static bool is_projection(Answer a) { return a > ANSWER_DX && a < ANSWER_DWO; }
+
 Layout sigma_layout(const Sizes *s, Answer a)
 {
     Layout l = answer_layout(s, a);
-    bool projection = a > ANSWER_DX && a < ANSWER_DWO; /* a row runs over all heads */
-    if (a != ANSWER_LSE)
+    if (a != ANSWER_LSE && !answer_is_stage(a))
         l.shape[l.dims - 1] = 1;
-    if (projection)
-        l.shape[1] = 1;
     return l;
 }
 
@@ -68,9 +68,23 @@ Place place_of(const Sizes *s, Answer a, size_t index)
         return (Place){.batch = at[0], .row = at[1], .column = at[2]};
     if (a == ANSWER_DWO)
         return (Place){.head = at[0], .row = at[1], .column = at[2]};
-    if (a > ANSWER_DX)
+    if (is_projection(a))
         return (Place){.row = at[0], .head = at[1], .column = at[2]};
     return (Place){at[0], at[1], at[2], at[3]};
+}
+
+Slab slab_of(const Sizes *s, Answer a, size_t index)
+{
+    Layout l = answer_layout(s, a);
+    Place p = place_of(s, a, index);
+    Slab slab = {.rows = l.shape[l.dims - 2], .cols = l.shape[l.dims - 1]};
+    if (a == ANSWER_LSE)
+        slab = (Slab){.rows = s->length, .cols = 1};
+    if (is_projection(a))
+        slab.rows = s->width;
+    slab.row_step = is_projection(a) ? s->heads * slab.cols : slab.cols;
+    slab.origin = index - p.row * slab.row_step - p.column;
+    return slab;
 }
 
 void layout_describe(char *text, size_t size, size_t dims, const size_t *shape)

@@ -22,7 +22,8 @@ Layout layer_input_layout(const Sizes *, LayerInput);
 Layout cotangent_layout(const Sizes *); /* of do, or of a layer's dy */
 const char *cotangent_name(const Sizes *);
 Layout answer_layout(const Sizes *, Answer);
-/* One number for each row of the answer, the answer's other dimensions 1: it broadcasts. */
+/* One number for each row of the answer's last dimension, which is 1 here: it broadcasts. For a stage one
+ * for each element. */
 Layout sigma_layout(const Sizes *, Answer);
 
 /* Whether a file of these sizes can hold that answer. */
@@ -35,6 +36,13 @@ typedef struct Place {
     size_t batch, head, row, column;
 } Place;
 Place place_of(const Sizes *, Answer, size_t index);
+
+/* The rows and columns that share an element's batch and head: (i, j) is number
+ * origin + i row_step + j of the answer. */
+typedef struct Slab {
+    size_t origin, rows, cols, row_step;
+} Slab;
+Slab slab_of(const Sizes *, Answer, size_t index);
 
 /* "[1, 64, 16]", cut to size. */
 void layout_describe(char *text, size_t size, size_t dims, const size_t *shape);

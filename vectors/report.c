@@ -15,16 +15,16 @@ static void describe_place(char *text, size_t size, const Dump *d, Answer a, siz
     layout_describe(text, size, l.dims, at);
 }
 
-/* The largest z in a row (or column) of the head that holds the worst element. */
-static double largest_z(const TensorReport *r, size_t head_begin, bool by_row, size_t index)
+/* The largest z in a row (or column) around the worst element. */
+static double largest_z(const TensorReport *r, const Slab *s, bool by_row, size_t index)
 {
     double z = 0;
-    size_t n = by_row ? r->cols : r->rows;
+    size_t n = by_row ? s->cols : s->rows;
     for (size_t k = 0; k < n; k++) {
-        size_t at = by_row ? index * r->cols + k : k * r->cols + index;
-        const Score *s = &r->scores[head_begin + at];
-        if (s->judged)
-            z = fmax(z, s->z);
+        size_t i = by_row ? index : k, j = by_row ? k : index;
+        const Score *score = &r->scores[s->origin + i * s->row_step + j];
+        if (score->judged)
+            z = fmax(z, score->z);
     }
     return z;
 }
@@ -33,10 +33,10 @@ static double largest_z(const TensorReport *r, size_t head_begin, bool by_row, s
 
 enum { AROUND = 3, PAGE = 100 };
 
-static void print_line_around(FILE *out, const TensorReport *r, size_t head_begin, bool by_row,
+static void print_line_around(FILE *out, const TensorReport *r, const Slab *s, bool by_row,
                               size_t centre)
 {
-    size_t n = by_row ? r->rows : r->cols;
+    size_t n = by_row ? s->rows : s->cols;
     size_t first = centre < AROUND ? 0 : centre - AROUND;
     size_t end = centre + AROUND + 1 < n ? centre + AROUND + 1 : n;
     fprintf(out, "          %-7s", by_row ? "row" : "column");
@@ -44,11 +44,11 @@ static void print_line_around(FILE *out, const TensorReport *r, size_t head_begi
         fprintf(out, " %9zu", k);
     fprintf(out, "\n          %-7s", "max z");
     for (size_t k = first; k < end; k++)
-        fprintf(out, " %9.3g", largest_z(r, head_begin, by_row, k));
+        fprintf(out, " %9.3g", largest_z(r, s, by_row, k));
     fputc('\n', out);
 }
 
-static void print_wrong(FILE *out, const TensorReport *r)
+static void print_wrong(FILE *out, const Dump *d, const TensorReport *r, Answer a)
 {
     const Verdict *v = &r->verdict;
     if (!v->judged) {
@@ -62,10 +62,11 @@ static void print_wrong(FILE *out, const TensorReport *r)
     if (v->past_bound)
         fprintf(out, "; %zu past the bound", v->past_bound);
     fputc('\n', out);
-    size_t within = v->worst % (r->rows * r->cols), head_begin = v->worst - within;
-    print_line_around(out, r, head_begin, true, within / r->cols);
-    if (r->cols > 1)
-        print_line_around(out, r, head_begin, false, within % r->cols);
+    Place at = place_of(&d->task.size, a, v->worst);
+    Slab slab = slab_of(&d->task.size, a, v->worst);
+    print_line_around(out, r, &slab, true, at.row);
+    if (slab.cols > 1)
+        print_line_around(out, r, &slab, false, at.column);
 }
 
 static void print_tensor(FILE *out, const Dump *d, const TensorReport *r, Answer a)
@@ -78,7 +79,7 @@ static void print_tensor(FILE *out, const Dump *d, const TensorReport *r, Answer
             judgement_name(v->judgement), v->judged, v->judged ? v->worst_score.z : NAN,
             v->thresholds.suspect, v->thresholds.wrong, v->most_of_bound, r->worst_ulps, at);
     if (v->judgement != RIGHT)
-        print_wrong(out, r);
+        print_wrong(out, d, r, a);
 }
 
 static void print_truth(FILE *out, const Dump *d, const CheckReport *c)

@@ -7,15 +7,22 @@
 
 /* The bounds are worked out for at most 53 bits: as functions of the unit roundoff they are convex and
  * 0 at 0, so that for a roundoff 2^-k times as large they are at most 2^-k times as large. */
-RoundingBounds rounding_bounds(const Problem *p, long precision)
+System *rounding_bounds_system(long precision, Format *format, int *shift)
 {
     enum { MOST = 53 };
-    Format format = {"", precision < MOST ? (int)precision : MOST, -1000, 1023};
-    Arithmetic arithmetic = {.accumulate = &format};
+    *format = (Format){"", precision < MOST ? (int)precision : MOST, -1000, 1023};
+    Arithmetic arithmetic = {.accumulate = format};
     for (size_t s = 0; s < STAGES; s++)
-        arithmetic.site[s] = &format;
-    RoundingBounds b = {.in = bounded_system(&arithmetic),
-                        .shift = precision < MOST ? 0 : MOST - (int)precision};
+        arithmetic.site[s] = format;
+    *shift = precision < MOST ? 0 : MOST - (int)precision;
+    return bounded_system(&arithmetic);
+}
+
+RoundingBounds rounding_bounds(const Problem *p, long precision)
+{
+    RoundingBounds b;
+    Format format;
+    b.in = rounding_bounds_system(precision, &format, &b.shift);
     b.solution = solve(p, b.in);
     return b;
 }

@@ -6,6 +6,7 @@
 #ifndef CASTLE_ROUNDING_BOUNDS_H
 #define CASTLE_ROUNDING_BOUNDS_H
 
+#include "arithmetic.h"
 #include "solve.h"
 
 typedef struct RoundingBounds {
@@ -15,6 +16,11 @@ typedef struct RoundingBounds {
 } RoundingBounds;
 
 RoundingBounds rounding_bounds(const Problem *, long precision);
+
+/* For texts other than solve(): the system of such bounds, which are 2^*shift times those of its entries.
+ * Fills *format, which must live as long as texts run. */
+System *rounding_bounds_system(long precision, Format *format, int *shift);
+
 void rounding_bounds_end(RoundingBounds *);
 
 /* log2 of the bound of entry (i, j) of an answer. -infinity: exact. */

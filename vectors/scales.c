@@ -26,53 +26,69 @@ static double amplification(const Arithmetic *a)
     return a->accumulate->precision > 40 ? 65536 : 1;
 }
 
-/* One noisy run: adds to `squares`, per answer and row, the sum of squared errors over the row. */
-static void noisy_run(const Problem *p, const Arithmetic *arithmetic, const Oracle *o,
-                      uint64_t seed, double *squares[ANSWERS])
+/* Adds the squared errors of one noisy run to `squares`, element by element. */
+static void add_errors(const Solution *noisy, double amplify, const Oracle *o,
+                       double *squares[ANSWERS])
 {
-    double amplify = amplification(arithmetic);
-    System *in = noisy_system(arithmetic, seed, amplify);
-    Solution noisy = solve(p, in);
     for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
-        Matrix N = noisy.of[a];
+        Matrix N = noisy->of[a];
         for (size_t k = 0; k < t->rows * t->cols; k++) {
             if (t->certificate[k] == UNDEFINED || t->certificate[k] == MASKED)
                 continue;
             double y = *(double *)entry(N, k / t->cols, k % t->cols);
             double error = ((y - t->value[k]) - t->tail[k]) / amplify;
-            squares[a][k / t->cols] += error * error;
+            squares[a][k] += error * error;
         }
     }
-    system_free(in);
+}
+
+/* The mean square of the errors of n neighbours; NaN where none of them has a truth. */
+static double pooled(const Truth *t, const double *squares, size_t first, size_t n)
+{
+    double sum = 0;
+    size_t defined = 0, undefined = 0;
+    for (size_t k = first; k < first + n; k++) {
+        sum += squares[k];
+        undefined += t->certificate[k] == UNDEFINED;
+        defined += t->certificate[k] <= TIE;
+    }
+    return undefined && !defined ? NAN : sum / ((double)(defined ? defined : 1) * SCALE_RUNS);
+}
+
+/* A row of o or dqu is of one size; that of p may be one weight and many specks, which the mean of all would
+ * drag below the one's own error. */
+static void pool_rows(const Problem *p, Answer a, const Truth *t, const double *squares,
+                      double *sigma)
+{
+    size_t n = answer_is_stage(a) ? t->cols : sigma_run(p, a);
+    for (size_t first = 0; first < t->rows * t->cols; first += n) {
+        double mean = pooled(t, squares, first, n);
+        for (size_t k = first; k < first + n; k++) {
+            double own = sigma_run(p, a) == 1 ? squares[k] / SCALE_RUNS : 0;
+            sigma[k] = t->certificate[k] == MASKED ? 0 : round_up(sqrt(own > mean ? own : mean));
+        }
+    }
 }
 
 static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic, const Oracle *o,
                        uint64_t seed)
 {
-    double *squares[SCALE_RUNS][ANSWERS];
-#pragma omp parallel for schedule(dynamic, 1)
+    double *squares[ANSWERS], amplify = amplification(arithmetic);
+    for (Answer a = 0; a < ANSWERS; a++)
+        squares[a] = room_for("error_scales", o->truth[a].rows * o->truth[a].cols, sizeof(double));
+#pragma omp parallel for ordered schedule(dynamic, 1)
     for (size_t r = 0; r < SCALE_RUNS; r++) {
-        for (Answer a = 0; a < ANSWERS; a++)
-            squares[r][a] = room_for("error_scales", o->truth[a].rows, sizeof(double));
-        noisy_run(p, arithmetic, o, seed + r, squares[r]);
+        System *in = noisy_system(arithmetic, seed + r, amplify);
+        Solution noisy = solve(p, in);
+#pragma omp ordered /* the same sums whatever the threads do */
+        add_errors(&noisy, amplify, o, squares);
+        system_free(in);
     }
     for (Answer a = 0; a < ANSWERS; a++) {
-        const Truth *t = &o->truth[a];
-        for (size_t i = 0; i < t->rows; i++) {
-            double sum = 0;
-            size_t defined = 0, undefined = 0;
-            for (size_t r = 0; r < SCALE_RUNS; r++) /* in this order, whatever the threads did */
-                sum += squares[r][a][i];
-            for (size_t j = 0; j < t->cols; j++) {
-                undefined += t->certificate[i * t->cols + j] == UNDEFINED;
-                defined += t->certificate[i * t->cols + j] <= TIE;
-            }
-            double mean = sum / ((double)(defined ? defined : 1) * SCALE_RUNS);
-            s->sigma[a][i] = undefined && !defined ? NAN : round_up(sqrt(mean));
-        }
-        for (size_t r = 0; r < SCALE_RUNS; r++)
-            free(squares[r][a]);
+        if (problem_has(p, a))
+            pool_rows(p, a, &o->truth[a], squares[a], s->sigma[a]);
+        free(squares[a]);
     }
 }
 
@@ -103,9 +119,18 @@ Scales *error_sigmas(const Problem *p, const Arithmetic *arithmetic, const Oracl
 
 Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracle *o, uint64_t seed)
 {
+<<<<<<< HEAD
     Scales *s = error_sigmas(p, arithmetic, o, seed);
     for (Answer a = 0; a < ANSWERS; a++)
         s->bound[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
+=======
+    Scales *s = room_for(__func__, 1, sizeof *s);
+    for (Answer a = 0; a < ANSWERS; a++) {
+        s->sigma[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
+        s->bound[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
+    }
+    find_sigma(s, p, arithmetic, o, seed);
+>>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
     find_bound(s, p, arithmetic, o);
     return s;
 }

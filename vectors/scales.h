@@ -4,7 +4,8 @@
  *
  *   sigma   the standard deviation of an answer when every declared rounding is a random
  *           perturbation of its size: the parallel form and its gradients, run SCALE_RUNS times
- *           in noisy arithmetic, measured from the truth and pooled over the answer's row.
+ *           in noisy arithmetic, measured from the truth and pooled over the answer's row within
+ *           its head; for an element of a stage its own where that is larger.
  *   bound   the worst case of the same roundings: running error analysis of the same text.
  */
 #ifndef CASTLE_SCALES_H
@@ -16,8 +17,9 @@ enum { SCALE_RUNS = 32 };
 #define SCALE_SEED UINT64_C(20250929) /* the date of the paper; any number would do */
 
 typedef struct Scales {
-    double *sigma[ANSWERS]; /* one per row, rounded up to 3 significant bits; NaN without truth */
-    double *bound[ANSWERS]; /* one per element; infinite where the analysis gives no bound */
+    /* One of each per element. sigma: rounded up to 3 significant bits; NaN without truth. */
+    double *sigma[ANSWERS];
+    double *bound[ANSWERS]; /* infinite where the analysis gives no bound */
 } Scales;
 
 Scales *error_scales(const Problem *, const Arithmetic *, const Oracle *, uint64_t seed);

@@ -59,26 +59,40 @@ LayerMatrices problem_layer(const Problem *p, System *in)
 
 /* ---- stages --------------------------------------------------------------------------------- */
 
+<<<<<<< HEAD
 /* Keeps each stage at its first appearance: the backward pass shows P again, rebuilt from lse. */
 static void keep_stage(void *solution, Stage stage, Matrix A)
+=======
+typedef struct StageWatch {
+    Solution *solution;
+    bool seen[STAGES];
+} StageWatch;
+
+/* Keeps each stage at its first appearance: backward() shows the forward ones again, and P as rebuilt
+ * from lse. */
+static void keep_stage(void *watch, Stage stage, Matrix A)
+>>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
 {
-    Solution *s = solution;
+    StageWatch *w = watch;
+    if (w->seen[stage])
+        return;
+    w->seen[stage] = true;
     for (Answer k = ANSWER_SC; k <= ANSWER_DG; k++) {
-        Matrix *kept = &s->of[k];
-        if (answer_stage(k) != stage || !kept->entries || kept->band.lo != EVERYWHERE.lo)
+        Matrix *kept = &w->solution->of[k];
+        if (answer_stage(k) != stage || !kept->entries)
             continue;
         assign(*kept, A);
         kept->band = A.band;
     }
 }
 
-static void watch_stages(const Problem *p, System *in, Solution *s)
+static void watch_stages(const Problem *p, System *in, StageWatch *w)
 {
     for (Answer k = ANSWER_SC; k <= ANSWER_DG; k++)
         if (problem_has(p, k))
-            s->of[k] = matrix(in, p->length, p->length);
+            w->solution->of[k] = matrix(in, p->length, p->length);
     in->observe = keep_stage;
-    in->observer = s;
+    in->observer = w;
 }
 
 /* ---- heads and layers ----------------------------------------------------------------------- */
@@ -126,9 +140,16 @@ Solution solve(const Problem *p, System *in)
         return s;
     }
     Head head = problem_head(p, in);
+<<<<<<< HEAD
     if (p->stages)
         watch_stages(p, in, &s);
     solve_head(p, &head, &s);
+=======
+    StageWatch watch = {.solution = &s};
+    if (p->stages && form == parallel)
+        watch_stages(p, in, &watch);
+    solve_head(p, &head, form, &s);
+>>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
     in->observe = NULL;
     in->observer = NULL;
     return s;

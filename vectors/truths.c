@@ -32,8 +32,10 @@ static void take_answer(Truths *all, const Task *task, size_t index, Answer a, c
         all->masked += t->certificate[k] == MASKED;
         all->certified += t->certificate[k] == CERTIFIED;
     }
-    for (size_t i = 0; i < t->rows; i++)
-        all->sigma[a][index * t->rows + i] = sigma_in_float(sigma[i]);
+    Problem p = task_problem(task, index);
+    size_t run = sigma_run(&p, a), runs = n / run;
+    for (size_t i = 0; i < runs; i++)
+        all->sigma[a][index * runs + i] = sigma_in_float(sigma[i * run]);
 }
 
 static void solve_problem(Truths *all, const Task *task, size_t index, bool naive)
@@ -61,15 +63,14 @@ Truths truths_of(const Task *task, bool naive, const char *what)
 {
     Truths all = {.log2_radius = -INFINITY};
     size_t problems = task_problems(task);
-    Problem first = task_problem(task, 0);
     for (Answer a = 0; a < ANSWERS; a++)
         if (task_asks(task, a)) {
-            Layout l = answer_layout(&task->size, a);
-            size_t n = layout_count(&l), rows = problems * answer_shape(&first, a).rows;
+            Layout l = answer_layout(&task->size, a), scales = sigma_layout(&task->size, a);
+            size_t n = layout_count(&l);
             all.value[a] = room_for(__func__, n, sizeof(double));
             all.tail[a] = room_for(__func__, n, sizeof(double));
             all.typed[a] = room_for(__func__, n, sizeof(double));
-            all.sigma[a] = room_for(__func__, rows, sizeof(double));
+            all.sigma[a] = room_for(__func__, layout_count(&scales), sizeof(double));
         }
     Progress *progress = !what
                              ? NULL
@@ -98,7 +99,7 @@ void truths_free(Truths *all)
 void truths_write_one(const Truths *all, const Task *task, Answer a, const char *as,
                       SafetensorsWriter *w)
 {
-    Layout l = answer_layout(&task->size, a), rows = sigma_layout(&task->size, a);
+    Layout l = answer_layout(&task->size, a), scales = sigma_layout(&task->size, a);
     char name[40], type[8];
     safetensors_add(w, as, TYPE_F64, l.dims, l.shape, all->value[a]);
     snprintf(name, sizeof name, "%s.lo", as);
@@ -110,8 +111,13 @@ void truths_write_one(const Truths *all, const Task *task, Answer a, const char 
         snprintf(name, sizeof name, "%s.%s", as, type);
         safetensors_add(w, name, task->type, l.dims, l.shape, all->typed[a]);
     }
+<<<<<<< HEAD
     snprintf(name, sizeof name, "%s.sigma", as);
     safetensors_add(w, name, TYPE_F32, rows.dims, rows.shape, all->sigma[a]);
+=======
+    snprintf(name, sizeof name, "%s.sigma", answer_name(a));
+    safetensors_add(w, name, TYPE_F32, scales.dims, scales.shape, all->sigma[a]);
+>>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
 }
 
 void truths_write(const Truths *all, const Task *task, SafetensorsWriter *w)

@@ -4,7 +4,7 @@
  *   X          F64, correctly rounded
  *   X.lo       F64, the remainder, correctly rounded: X + X.lo carries about 32 digits
  *   X.<type>   correctly rounded to the inputs' own type, where that is not F64
- *   X.sigma    F32, the error scale of the task's arithmetic, one for each row (sigma_layout)
+ *   X.sigma    F32, the error scale of the task's arithmetic, one for each row, or element of a stage (sigma_layout)
  */
 #ifndef CASTLE_TRUTHS_H
 #define CASTLE_TRUTHS_H
