@@ -55,16 +55,26 @@ Matrix block_gates(const Blocks *b, size_t j, size_t e)
                                                     allowed_in(b, j, e))));
 }
 
-Matrix block_addition(const Blocks *b, size_t j, size_t e)
+void take_in_block(const Blocks *b, Matrix Dj, size_t j, size_t e, Matrix G)
 {
-    Matrix G = stage(STAGE_G, block_gates(b, j, e));
-    return product(G, block(b, b->head->VU, e), EVERYWHERE);
+    if (block_allowed(b, j, e))
+        assign(Dj, add(Dj, product(G, block(b, b->head->VU, e), EVERYWHERE)));
 }
 
 Matrix block_T1(const Blocks *b, size_t i)
 {
     const Head *h = b->head;
     return scaled(h->scale, product_nt(block(b, h->QC, i), block(b, h->VU, i), CAUSAL));
+}
+
+Matrix all_T1(const Blocks *b) { return matrix(b->head->QC.in, b->head->QC.rows, b->size); }
+
+Matrix T1_of(const Blocks *b, Matrix all, size_t i)
+{
+    Matrix T1 = block(b, all, i);
+    T1 = columns(T1, 0, T1.rows);
+    T1.band = CAUSAL;
+    return T1;
 }
 
 Matrix block_SU(const Blocks *b, size_t i, size_t j, Matrix Dj, Matrix T1, Matrix G)

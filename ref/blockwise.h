@@ -23,11 +23,9 @@
 void blockwise(const Head *head, size_t size, Answers *answers, Matrix D);
 
 /* Algorithm 1 proper, which prefill.h goes on with: answers all query blocks that are not past. D
- * has a row for every token; it holds what the keys have seen of past tokens, and at the end all but
- * the last block. O, lse and SU (which may be without entries) have a row for every new token. */
-void blockwise_sweep(const Blocks *, Matrix D, Matrix O, Matrix lse, Matrix SU);
-
-/* (23): D_j takes in the tokens of T_e. */
-void take_in_block(const Blocks *, Matrix D, size_t j, size_t e);
+ * has a row for every token; it holds what the keys have seen of past tokens, and at the end also
+ * the new query blocks before T_i, i = taken_in. O, lse and SU (which may be without entries) have a
+ * row for every new token. */
+void blockwise_sweep(const Blocks *, size_t taken_in, Matrix D, Matrix O, Matrix lse, Matrix SU);
 
 #endif

@@ -2,7 +2,7 @@
 /* matrix.c - bands, views and the operations of matrix.h, for every number system alike. */
 #include "system.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static void shapes_must_fit(bool fit, const char *function, Matrix A, Matrix B)
 {
@@ -92,60 +92,30 @@ static Range common(Range a, Range b)
 
 /* ---- making, viewing, leaving --------------------------------------------------------------- */
 
-void system_begin(System *in, const Operations *op) { *in = (System){.op = op}; }
-
-void system_free(System *in)
+/* Whether the band leaves no entry of A absent. */
+bool covers(Matrix A)
 {
-    if (!in)
-        return;
-    scope_close(in, 0);
-    free(in->made);
-    if (in->op->destroy)
-        in->op->destroy(in);
-    free(in);
+    return A.band.lo <= 1 - (ptrdiff_t)A.rows && A.band.hi >= (ptrdiff_t)A.cols - 1;
 }
 
-Scope scope_open(System *in) { return in->made_count; }
-
-void scope_close(System *in, Scope scope)
+static Matrix make(System *in, size_t rows, size_t cols, Band band, bool unset)
 {
-    while (in->made_count > scope) {
-        in->made_count--;
-        if (in->op->clear)
-            in->op->clear(in, in->made[in->made_count].entries, in->made[in->made_count].count);
-        free(in->made[in->made_count].entries);
-    }
+    if (cols && (rows > SIZE_MAX / cols || rows * cols > SIZE_MAX / in->op->bytes))
+        stop_on_bug("matrix", "%zu x %zu entries cannot be addressed", rows, cols);
+    Matrix A = {in, rows, cols, cols, band, NULL};
+    A.entries = system_entries(in, rows * cols, unset && covers(A));
+    return A;
 }
 
 Matrix matrix(System *in, size_t rows, size_t cols)
 {
-    size_t count = rows * cols;
-    if (cols && (rows > SIZE_MAX / cols || count > SIZE_MAX / in->op->bytes))
-        stop_on_bug(__func__, "%zu x %zu entries cannot be addressed", rows, cols);
-    if (in->made_count == in->made_room) {
-        in->made_room = in->made_room ? 2 * in->made_room : 64;
-        void *more = realloc(in->made, in->made_room * sizeof *in->made);
-        if (!more)
-            stop_on_bug(__func__, "out of memory");
-        in->made = more;
-    }
-    void *entries = calloc(count ? count : 1, in->op->bytes);
-    if (!entries)
-        stop_on_bug(__func__, "out of memory for %zu x %zu entries", rows, cols);
-    if (in->op->init)
-        in->op->init(in, entries, count);
-    in->made[in->made_count].entries = entries;
-    in->made[in->made_count].count = count;
-    in->made_count++;
-    return (Matrix){in, rows, cols, cols, EVERYWHERE, entries};
+    return make(in, rows, cols, EVERYWHERE, false);
 }
 
-/* As matrix(), with every entry outside the band absent. */
+/* As matrix(), with every entry outside the band absent. The caller writes every present entry. */
 static Matrix banded(System *in, size_t rows, size_t cols, Band band)
 {
-    Matrix A = matrix(in, rows, cols);
-    A.band = is_empty(band) ? nowhere() : band;
-    return A;
+    return make(in, rows, cols, is_empty(band) ? nowhere() : band, true);
 }
 
 Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v)
@@ -246,6 +216,8 @@ static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
     Matrix C = banded(A.in, rows, cols, intersection(band, mask));
     if (op->product && op->product(A.in, C, A, B, kind))
         return C;
+    if (system_is_plain(A.in))
+        memset(C.entries, 0, rows * cols * op->bytes); /* the empty sums */
 #pragma omp parallel for schedule(dynamic, 1) if (A.in->rows_in_parallel && \
                                                   rows * cols * inner > WORTH_THREADS)
     for (size_t i = 0; i < rows; i++) {
@@ -305,7 +277,12 @@ Matrix subtract(Matrix A, Matrix B)
 }
 
 /* 0 - A, entry by entry: exact in every system. */
-Matrix negated(Matrix A) { return subtract(banded(A.in, A.rows, A.cols, A.band), A); }
+Matrix negated(Matrix A)
+{
+    Matrix zero = matrix(A.in, A.rows, A.cols);
+    zero.band = A.band;
+    return subtract(zero, A);
+}
 
 Matrix hadamard(Matrix A, Matrix B)
 {

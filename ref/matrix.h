@@ -150,4 +150,6 @@ typedef struct Range {
 Range row_range(Matrix A, size_t i);
 Range column_range(Matrix A, size_t j);
 
+bool covers(Matrix A); /* whether A's band leaves no entry of A absent */
+
 #endif

@@ -237,6 +237,7 @@ static bool noisy_product(System *in, Matrix C, Matrix A, Matrix B, ProductKind 
     for (size_t i = 0; i < C.rows; i++) {
         memset(size.entries, 0, C.cols * sizeof(double));
         double *value = entry(C, i, 0), *sizes = size.entries;
+        memset(value, 0, C.cols * sizeof(double));
         accumulate_row(C, A, B, i, value, sizes);
         Range present = row_range(C, i), used = row_range(A, i);
         for (size_t j = present.first; j < present.end; j++) {
