@@ -21,27 +21,27 @@ typedef struct Keys {
     Matrix D, dD, kept;
 } Keys;
 
-static void accumulate(Matrix sum, Matrix term) { assign(sum, add(sum, term)); }
-
 /* G = sigmoid(Z), Z = scale QU_j KU_i^T, with dG the gradient of G: on to dQU_j and dKU_i. */
 static void through_gates(const Pass *p, size_t i, size_t j, Matrix gates, Matrix dG)
 {
     const Head *h = p->b.head;
     Matrix dZ = stage(STAGE_DZ, hadamard(stage(STAGE_DG, dG), map(GATE_SLOPE, gates)));
-    accumulate(block(&p->b, p->g->dQU, j),
-               scaled(h->scale, product(dZ, block(&p->b, h->KU, i), EVERYWHERE)));
-    accumulate(block(&p->b, p->g->dKU, i),
-               scaled(h->scale, product_tn(dZ, block(&p->b, h->QU, j), EVERYWHERE)));
+    Matrix to_QU = product(dZ, block(&p->b, h->KU, i), EVERYWHERE);
+    accumulate(block(&p->b, p->g->dQU, j), scaled_in_place(h->scale, to_QU));
+    Matrix to_KU = product_tn(dZ, block(&p->b, h->QU, j), EVERYWHERE);
+    accumulate(block(&p->b, p->g->dKU, i), scaled_in_place(h->scale, to_KU));
 }
 
 /* (23), D_j = D_j + G VU_i, taken back: dD_j, complete for all query blocks after i, reaches VU_i. Returns
  * what of it reaches G. */
-static Matrix through_update(const Pass *p, size_t i, Keys *keys, Matrix G)
+static Matrix through_update(const Pass *p, size_t i, const Keys *keys, Matrix G)
 {
     Matrix VU = block(&p->b, p->b.head->VU, i);
+    Scope scope = scope_open(G.in);
     accumulate(block(&p->b, p->g->dVU, i), product_tn(G, keys->dD, EVERYWHERE));
     if (i > keys->j && p->how == BY_SUBTRACTION) /* (33) */
         assign(keys->D, subtract(keys->D, product(G, VU, EVERYWHERE)));
+    scope_close(G.in, scope);
     return product_nt(keys->dD, VU, G.band);
 }
 
@@ -50,10 +50,10 @@ static void through_T1(const Pass *p, size_t i)
 {
     const Head *h = p->b.head;
     Matrix dT1 = stage(STAGE_DT1, T1_of(&p->b, p->dT1, i));
-    accumulate(block(&p->b, p->g->dQC, i),
-               scaled(h->scale, product(dT1, block(&p->b, h->VU, i), EVERYWHERE)));
-    accumulate(block(&p->b, p->g->dVU, i),
-               scaled(h->scale, product_tn(dT1, block(&p->b, h->QC, i), EVERYWHERE)));
+    Matrix to_QC = product(dT1, block(&p->b, h->VU, i), EVERYWHERE);
+    accumulate(block(&p->b, p->g->dQC, i), scaled_in_place(h->scale, to_QC));
+    Matrix to_VU = product_tn(dT1, block(&p->b, h->QC, i), EVERYWHERE);
+    accumulate(block(&p->b, p->g->dVU, i), scaled_in_place(h->scale, to_VU));
 }
 
 /* S_ij, P_ij and O_i: from dO_i on to dVC_j, dQC_i, dKC_j. Returns dSU_ij. */
@@ -61,6 +61,7 @@ static Matrix through_scores(const Pass *p, size_t i, size_t j, Matrix SU)
 {
     const Blocks *b = &p->b;
     const Head *h = b->head;
+    Scope scope = scope_open(SU.in);
     Matrix P = map(EXP, row_shift(block_scores(b, i, j, SU), block(b, p->forward->lse, i)));
     Matrix dO = block(b, p->dO, i), VC = block(b, h->VC, j);
 
@@ -71,42 +72,57 @@ static Matrix through_scores(const Pass *p, size_t i, size_t j, Matrix SU)
     Matrix dS = stage(STAGE_DS, unrounded_dS);
 
     /* S = scale QC KC^T - SiLU(SU) */
-    accumulate(
-        block(b, p->g->dQC, i),
-        scaled(h->scale, product(dS, variant_causal_keys(h, block(b, h->KC, j)), EVERYWHERE)));
-    Matrix dKC = scaled(h->scale, product_tn(dS, block(b, h->QC, i), EVERYWHERE));
-    accumulate(block(b, p->g->dKC, j), variant_causal_keys(h, dKC));
-    return stage(STAGE_DSU, negated(hadamard(unrounded_dS, variant_slope(h, SU))));
+    Matrix to_QC = product(dS, variant_causal_keys(h, block(b, h->KC, j)), EVERYWHERE);
+    accumulate(block(b, p->g->dQC, i), scaled_in_place(h->scale, to_QC));
+    Matrix to_KC = product_tn(dS, block(b, h->QC, i), EVERYWHERE);
+    to_KC = variant_causal_keys(h, scaled_in_place(h->scale, to_KC));
+    accumulate(block(b, p->g->dKC, j), to_KC);
+    Matrix dSU = stage(STAGE_DSU, negated(hadamard(unrounded_dS, variant_slope(h, SU))));
+    return scope_keep(SU.in, scope, dSU);
+}
+
+/* SU_ij = scale QC_i D_j^T + T1_ii G^T: the first part, on to dQC_i and dD_j. */
+static void through_D(const Pass *p, size_t i, const Keys *keys, Matrix dSU)
+{
+    const Head *h = p->b.head;
+    Matrix to_QC = product(dSU, keys->D, EVERYWHERE);
+    accumulate(block(&p->b, p->g->dQC, i), scaled_in_place(h->scale, to_QC));
+    Matrix to_D = product_tn(dSU, block(&p->b, h->QC, i), EVERYWHERE);
+    accumulate(keys->dD, scaled_in_place(h->scale, to_D));
+}
+
+/* The second part, on to dT1_ii and the gates, to which dG has come from D_j (if that has entries). */
+static void through_diagonal(const Pass *p, size_t i, size_t j, Matrix dSU, Matrix gates, Matrix G,
+                             Matrix dG)
+{
+    accumulate(T1_of(&p->b, p->dT1, i), product(dSU, G, CAUSAL));
+    Matrix from_SU = product_tn(dSU, T1_of(&p->b, p->T1, i), G.band);
+    through_gates(p, i, j, gates, dG.entries ? add(dG, from_SU) : from_SU);
 }
 
 /* One block (i, j): rebuilds the forward quantities, then follows the dense derivation. */
-static void backward_block(const Pass *p, size_t i, Keys *keys)
+static void backward_block(const Pass *p, size_t i, const Keys *keys)
 {
     const Blocks *b = &p->b;
-    const Head *h = b->head;
     size_t j = keys->j;
-    Matrix T1 = T1_of(b, p->T1, i), QC = block(b, h->QC, i);
+    bool allowed = block_allowed(b, j, i), last = i + 1 == b->count;
     if (j == 0)
-        assign(T1, stage(STAGE_T1, block_T1(b, i)));
-    Matrix gates = block_gates(b, j, i), G = stage(STAGE_G, gates), dG = {0};
-    bool allowed = block_allowed(b, j, i), updated = allowed && i + 1 < b->count;
-    if (p->how == BY_RECOMPUTATION && i > j && i + 1 < b->count)
+        keep_T1(b, p->T1, i);
+    if (p->how == BY_RECOMPUTATION && i > j && !last)
         assign(keys->D, rows(keys->kept, i * b->size, keys->D.rows));
-    if (updated)
+    Matrix gates = block_gates(b, j, i), G = stage(STAGE_G, gates), dG = {0};
+    if (allowed && !last)
         dG = through_update(p, i, keys, G);
-    Matrix SU = stage(STAGE_SU, block_SU(b, i, j, keys->D, T1, G));
+    Matrix SU = stage(STAGE_SU, block_SU(b, i, j, keys->D, T1_of(b, p->T1, i), G));
     Matrix dSU = through_scores(p, i, j, SU);
 
-    /* SU_ij = scale QC_i D_j^T + T1_ii G^T */
-    if (i != j) {
-        accumulate(block(b, p->g->dQC, i), scaled(h->scale, product(dSU, keys->D, EVERYWHERE)));
-        accumulate(keys->dD, scaled(h->scale, product_tn(dSU, QC, EVERYWHERE)));
-    }
-    if (allowed) {
-        accumulate(T1_of(b, p->dT1, i), product(dSU, G, CAUSAL));
-        Matrix through_SU = product_tn(dSU, T1, G.band);
-        through_gates(p, i, j, gates, updated ? add(dG, through_SU) : through_SU);
-    }
+    Scope scope = scope_open(SU.in);
+    if (i > j)
+        through_D(p, i, keys, dSU);
+    scope_close(SU.in, scope);
+    if (allowed)
+        through_diagonal(p, i, j, dSU, gates, G, dG);
+    scope_close(SU.in, scope);
     if (i == j)
         through_T1(p, i);
 }

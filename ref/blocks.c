@@ -51,20 +51,19 @@ bool block_allowed(const Blocks *b, size_t j, size_t e)
 Matrix block_gates(const Blocks *b, size_t j, size_t e)
 {
     const Head *h = b->head;
-    return map(SIGMOID, scaled(h->scale, product_nt(block(b, h->QU, j), block(b, h->KU, e),
-                                                    allowed_in(b, j, e))));
+    Scope scope = scope_open(h->QU.in);
+    Matrix Z = product_nt(block(b, h->QU, j), block(b, h->KU, e), allowed_in(b, j, e));
+    Z = scaled_in_place(h->scale, Z);
+    return scope_keep(Z.in, scope, map(SIGMOID, Z));
 }
 
 void take_in_block(const Blocks *b, Matrix Dj, size_t j, size_t e, Matrix G)
 {
-    if (block_allowed(b, j, e))
-        assign(Dj, add(Dj, product(G, block(b, b->head->VU, e), EVERYWHERE)));
-}
-
-Matrix block_T1(const Blocks *b, size_t i)
-{
-    const Head *h = b->head;
-    return scaled(h->scale, product_nt(block(b, h->QC, i), block(b, h->VU, i), CAUSAL));
+    if (!block_allowed(b, j, e))
+        return;
+    Scope scope = scope_open(Dj.in);
+    accumulate(Dj, product(G, block(b, b->head->VU, e), EVERYWHERE));
+    scope_close(Dj.in, scope);
 }
 
 Matrix all_T1(const Blocks *b) { return matrix(b->head->QC.in, b->head->QC.rows, b->size); }
@@ -77,20 +76,32 @@ Matrix T1_of(const Blocks *b, Matrix all, size_t i)
     return T1;
 }
 
+void keep_T1(const Blocks *b, Matrix all, size_t i)
+{
+    const Head *h = b->head;
+    Scope scope = scope_open(all.in);
+    Matrix T1 = product_nt(block(b, h->QC, i), block(b, h->VU, i), CAUSAL);
+    assign(T1_of(b, all, i), stage(STAGE_T1, scaled_in_place(h->scale, T1)));
+    scope_close(all.in, scope);
+}
+
 Matrix block_SU(const Blocks *b, size_t i, size_t j, Matrix Dj, Matrix T1, Matrix G)
 {
     const Head *h = b->head;
-    Matrix diagonal = product_nt(T1, G, EVERYWHERE);
     if (i == j)
-        return diagonal;
-    return add(scaled(h->scale, product_nt(block(b, h->QC, i), Dj, EVERYWHERE)), diagonal);
+        return product_nt(T1, G, EVERYWHERE);
+    Scope scope = scope_open(T1.in);
+    Matrix SU = scaled_in_place(h->scale, product_nt(block(b, h->QC, i), Dj, EVERYWHERE));
+    accumulate(SU, product_nt(T1, G, EVERYWHERE));
+    return scope_keep(T1.in, scope, SU);
 }
 
 Matrix block_scores(const Blocks *b, size_t i, size_t j, Matrix SU)
 {
     const Head *h = b->head;
+    Scope scope = scope_open(SU.in);
     Band causal = seen_from(CAUSAL, block_start(b, i), block_start(b, j));
     Matrix KC = variant_causal_keys(h, block(b, h->KC, j));
-    Matrix SC = scaled(h->scale, product_nt(block(b, h->QC, i), KC, causal));
-    return subtract(SC, variant_penalty(h, SU));
+    Matrix SC = scaled_in_place(h->scale, product_nt(block(b, h->QC, i), KC, causal));
+    return scope_keep(SU.in, scope, subtract(SC, variant_penalty(h, SU)));
 }

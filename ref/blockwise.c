@@ -12,17 +12,19 @@ typedef struct Online {
 /* Algorithm 2. The first block of a query block begins with m; later ones rescale by exp(m - new m). */
 static void online_softmax(Online s, Matrix scores, Matrix VC, bool first)
 {
+    Scope scope = scope_open(scores.in);
     Matrix m = row_reference(scores, first ? NULL : &s.m);
     Matrix P = stage(STAGE_P, map(EXP, row_shift(scores, m)));
     Matrix l = row_sum(P), O = product(P, VC, EVERYWHERE);
     if (!first) {
         Matrix rescale = map(EXP, subtract(s.m, m));
-        l = add(row_scale(s.l, rescale), l);
-        O = add(row_scale(s.O, rescale), O);
+        accumulate(l, row_scale(s.l, rescale));
+        accumulate(O, row_scale(s.O, rescale));
     }
     assign(s.m, m);
     assign(s.l, l);
     assign(s.O, O);
+    scope_close(scores.in, scope);
 }
 
 /* What the blocks of one sweep share. */
@@ -39,7 +41,7 @@ static void sweep_block(const Sweep *s, size_t i, size_t j)
     const Blocks *b = s->b;
     Matrix T1 = T1_of(b, s->T1, i), Dj = block(b, s->D, j);
     if (i == j)
-        assign(T1, stage(STAGE_T1, block_T1(b, i)));
+        keep_T1(b, s->T1, i);
     Matrix G = stage(STAGE_G, block_gates(b, j, i));
     Matrix SU = stage(STAGE_SU, block_SU(b, i, j, Dj, T1, G));
     if (s->SU.entries)
@@ -50,22 +52,22 @@ static void sweep_block(const Sweep *s, size_t i, size_t j)
         take_in_block(b, Dj, j, i, G);
 }
 
-/* Blocks of one diagonal are independent. Across diagonals, whatever the number of threads, D_j takes in
+/* Blocks (i, j) that share neither i nor j are independent. Whatever the number of threads, D_j takes in
  * query blocks and row block i of O takes in key blocks in the order of this text. */
-static void sweep_diagonals(const Sweep *s)
+static void sweep_blocks(const Sweep *s)
 {
     const Blocks *b = s->b;
     System *in = s->D.in;
     int threads = team_begin(in);
 #pragma omp parallel num_threads(threads)
 #pragma omp single
-    for (size_t k = 0; k < b->count; k++)
-        for (size_t j = k < b->done ? b->done - k : 0; j + k < b->count; j++) {
-            Matrix Dj = block(b, s->D, j), Oi = block(b, s->all.O, j + k);
+    for (size_t i = b->done; i < b->count; i++)
+        for (size_t j = i + 1; j-- > 0;) {
+            Matrix Dj = block(b, s->D, j), Oi = block(b, s->all.O, i);
 #pragma omp task if (threads > 1) depend(inout : *(char *)Dj.entries, *(char *)Oi.entries)
             {
                 Scope scope = scope_open(in);
-                sweep_block(s, j + k, j);
+                sweep_block(s, i, j);
                 scope_close(in, scope);
             }
         }
@@ -78,7 +80,7 @@ void blockwise_sweep(const Blocks *b, size_t taken_in, Matrix D, Matrix O, Matri
     Scope scope = scope_open(in);
     Online all = {matrix(in, O.rows, 1), matrix(in, O.rows, 1), O};
     Sweep s = {b, D, all_T1(b), SU, all, taken_in};
-    sweep_diagonals(&s);
+    sweep_blocks(&s);
     assign(O, stage(STAGE_O, row_divide(O, all.l)));
     assign(lse, stage(STAGE_LSE, add(all.m, map(LOG, all.l))));
     scope_close(in, scope);

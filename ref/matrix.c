@@ -171,11 +171,16 @@ static bool lies_within(Matrix B, Matrix A)
     return true;
 }
 
+static void target_must_hold(Matrix A, Matrix B, const char *function)
+{
+    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, function, A, B);
+    if (!lies_within(B, A))
+        stop_on_bug(function, "entries absent from the target are present in the source");
+}
+
 void assign(Matrix A, Matrix B)
 {
-    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
-    if (!lies_within(B, A))
-        stop_on_bug(__func__, "entries absent from the target are present in the source");
+    target_must_hold(A, B, __func__);
     for (size_t i = 0; i < A.rows; i++)
         A.in->op->copy(A.in, entry(A, i, 0), entry(B, i, 0), A.cols);
 }
@@ -276,6 +281,16 @@ Matrix subtract(Matrix A, Matrix B)
     return combine(A.in->op->subtract, __func__, A, B, hull(A.band, B.band));
 }
 
+void accumulate(Matrix A, Matrix B)
+{
+    target_must_hold(A, B, __func__);
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        A.in->op->add(A.in, entry(A, i, k.first), entry(A, i, k.first), entry(B, i, k.first),
+                      k.end - k.first);
+    }
+}
+
 /* 0 - A, entry by entry: exact in every system. */
 Matrix negated(Matrix A)
 {
@@ -289,16 +304,26 @@ Matrix hadamard(Matrix A, Matrix B)
     return combine(A.in->op->multiply, __func__, A, B, intersection(A.band, B.band));
 }
 
-/* f(row i of A, a number of that row or of all). */
-static Matrix with_scalar(Binary *f, Matrix A, Matrix c)
+/* Row i of C: f(row i of A, a number of that row or of all). */
+static Matrix fill_with_scalar(Matrix C, Binary *f, Matrix A, Matrix c)
 {
-    Matrix C = banded(A.in, A.rows, A.cols, A.band);
     for (size_t i = 0; i < A.rows; i++) {
         Range k = row_range(A, i);
         f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(c, c.rows > 1 ? i : 0, 0),
           k.end - k.first);
     }
     return C;
+}
+
+static Matrix with_scalar(Binary *f, Matrix A, Matrix c)
+{
+    return fill_with_scalar(banded(A.in, A.rows, A.cols, A.band), f, A, c);
+}
+
+Matrix scaled_in_place(Matrix c, Matrix A)
+{
+    shapes_must_fit(c.rows == 1 && c.cols == 1, __func__, c, A);
+    return fill_with_scalar(A, A.in->op->scale, A, c);
 }
 
 Matrix scaled(Matrix c, Matrix A)

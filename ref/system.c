@@ -74,6 +74,24 @@ void scope_close(System *in, Scope scope)
     }
 }
 
+Matrix scope_keep(System *in, Scope scope, Matrix A)
+{
+    Stack *s = stack_of(in);
+    const char *kept = A.entries;
+    for (size_t k = scope; k < s->count; k++) {
+        const char *entries = s->made[k].entries;
+        if (kept >= entries && kept < entries + s->made[k].count * in->op->bytes) {
+            struct Made first = s->made[scope];
+            s->made[scope] = s->made[k];
+            s->made[k] = first;
+            scope++;
+            break;
+        }
+    }
+    scope_close(in, scope);
+    return A;
+}
+
 bool system_is_plain(const System *in) { return !in->op->init && !in->op->clear; }
 
 void *system_entries(System *in, size_t count, bool unset)
