@@ -51,36 +51,57 @@ bool block_allowed(const Blocks *b, size_t j, size_t e)
 Matrix block_gates(const Blocks *b, size_t j, size_t e)
 {
     const Head *h = b->head;
-    return map(SIGMOID, scaled(h->scale, product_nt(block(b, h->QU, j), block(b, h->KU, e),
-                                                    allowed_in(b, j, e))));
+    Scope scope = scope_open(h->QU.in);
+    Matrix Z = product_nt(block(b, h->QU, j), block(b, h->KU, e), allowed_in(b, j, e));
+    Z = scaled_in_place(h->scale, Z);
+    return scope_keep(Z.in, scope, map(SIGMOID, Z));
 }
 
-Matrix block_addition(const Blocks *b, size_t j, size_t e)
+void take_in_block(const Blocks *b, Matrix Dj, size_t j, size_t e, Matrix G)
 {
-    Matrix G = stage(STAGE_G, block_gates(b, j, e));
-    return product(G, block(b, b->head->VU, e), EVERYWHERE);
+    if (!block_allowed(b, j, e))
+        return;
+    Scope scope = scope_open(Dj.in);
+    accumulate(Dj, product(G, block(b, b->head->VU, e), EVERYWHERE));
+    scope_close(Dj.in, scope);
 }
 
-Matrix block_T1(const Blocks *b, size_t i)
+Matrix all_T1(const Blocks *b) { return matrix(b->head->QC.in, b->head->QC.rows, b->size); }
+
+Matrix T1_of(const Blocks *b, Matrix all, size_t i)
+{
+    Matrix T1 = block(b, all, i);
+    T1 = columns(T1, 0, T1.rows);
+    T1.band = CAUSAL;
+    return T1;
+}
+
+void keep_T1(const Blocks *b, Matrix all, size_t i)
 {
     const Head *h = b->head;
-    return scaled(h->scale, product_nt(block(b, h->QC, i), block(b, h->VU, i), CAUSAL));
+    Scope scope = scope_open(all.in);
+    Matrix T1 = product_nt(block(b, h->QC, i), block(b, h->VU, i), CAUSAL);
+    assign(T1_of(b, all, i), stage(STAGE_T1, scaled_in_place(h->scale, T1)));
+    scope_close(all.in, scope);
 }
 
 Matrix block_SU(const Blocks *b, size_t i, size_t j, Matrix Dj, Matrix T1, Matrix G)
 {
     const Head *h = b->head;
-    Matrix diagonal = product_nt(T1, G, EVERYWHERE);
     if (i == j)
-        return diagonal;
-    return add(scaled(h->scale, product_nt(block(b, h->QC, i), Dj, EVERYWHERE)), diagonal);
+        return product_nt(T1, G, EVERYWHERE);
+    Scope scope = scope_open(T1.in);
+    Matrix SU = scaled_in_place(h->scale, product_nt(block(b, h->QC, i), Dj, EVERYWHERE));
+    accumulate(SU, product_nt(T1, G, EVERYWHERE));
+    return scope_keep(T1.in, scope, SU);
 }
 
 Matrix block_scores(const Blocks *b, size_t i, size_t j, Matrix SU)
 {
     const Head *h = b->head;
+    Scope scope = scope_open(SU.in);
     Band causal = seen_from(CAUSAL, block_start(b, i), block_start(b, j));
     Matrix KC = variant_causal_keys(h, block(b, h->KC, j));
-    Matrix SC = scaled(h->scale, product_nt(block(b, h->QC, i), KC, causal));
-    return subtract(SC, variant_penalty(h, SU));
+    Matrix SC = scaled_in_place(h->scale, product_nt(block(b, h->QC, i), KC, causal));
+    return scope_keep(SU.in, scope, subtract(SC, variant_penalty(h, SU)));
 }

@@ -29,11 +29,14 @@ bool block_allowed(const Blocks *, size_t j, size_t e);
 /* sigmoid(scale QU_j KU_e^T) o allowed */
 Matrix block_gates(const Blocks *, size_t j, size_t e);
 
-/* What the tokens of T_e add to D_j, (23): G VU_e with G = gates of (j, e). */
-Matrix block_addition(const Blocks *, size_t j, size_t e);
+/* (23): D_j takes in the tokens of T_e: D_j + G VU_e with G = gates of (j, e). */
+void take_in_block(const Blocks *, Matrix Dj, size_t j, size_t e, Matrix G);
 
-/* T1_ii = (scale QC_i VU_i^T) o tril */
-Matrix block_T1(const Blocks *, size_t i);
+/* Room for every T1_ii = (scale QC_i VU_i^T) o tril, wanted again and again, one under the other: a row
+ * for each query. keep_T1 makes the i-th, T1_of is a view of it. */
+Matrix all_T1(const Blocks *);
+void keep_T1(const Blocks *, Matrix all, size_t i);
+Matrix T1_of(const Blocks *, Matrix all, size_t i);
 
 /* SU_ij, (22) and (24): from D_j, which holds what T_j has seen before T_i (unread for i = j), and the
  * diagonal part, T1_ii G^T with G = gates of (j, i). */

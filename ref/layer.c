@@ -100,8 +100,6 @@ void layer_forward(const Layer *layer, Matrix X, size_t batch, Form *form, Matri
     }
 }
 
-static void accumulate(Matrix sum, Matrix term) { assign(sum, add(sum, term)); }
-
 /* QU = X W, or any other of the six, given dQU: on to dX and dW. */
 static void through_projection(const Layer *layer, Matrix X, Matrix W, size_t h, Matrix dQU,
                                Matrix dX, Matrix dW)

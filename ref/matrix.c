@@ -2,7 +2,7 @@
 /* matrix.c - bands, views and the operations of matrix.h, for every number system alike. */
 #include "system.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static void shapes_must_fit(bool fit, const char *function, Matrix A, Matrix B)
 {
@@ -92,60 +92,30 @@ static Range common(Range a, Range b)
 
 /* ---- making, viewing, leaving --------------------------------------------------------------- */
 
-void system_begin(System *in, const Operations *op) { *in = (System){.op = op}; }
-
-void system_free(System *in)
+/* Whether the band leaves no entry of A absent. */
+bool covers(Matrix A)
 {
-    if (!in)
-        return;
-    scope_close(in, 0);
-    free(in->made);
-    if (in->op->destroy)
-        in->op->destroy(in);
-    free(in);
+    return A.band.lo <= 1 - (ptrdiff_t)A.rows && A.band.hi >= (ptrdiff_t)A.cols - 1;
 }
 
-Scope scope_open(System *in) { return in->made_count; }
-
-void scope_close(System *in, Scope scope)
+static Matrix make(System *in, size_t rows, size_t cols, Band band, bool unset)
 {
-    while (in->made_count > scope) {
-        in->made_count--;
-        if (in->op->clear)
-            in->op->clear(in, in->made[in->made_count].entries, in->made[in->made_count].count);
-        free(in->made[in->made_count].entries);
-    }
+    if (cols && (rows > SIZE_MAX / cols || rows * cols > SIZE_MAX / in->op->bytes))
+        stop_on_bug("matrix", "%zu x %zu entries cannot be addressed", rows, cols);
+    Matrix A = {in, rows, cols, cols, band, NULL};
+    A.entries = system_entries(in, rows * cols, unset && covers(A));
+    return A;
 }
 
 Matrix matrix(System *in, size_t rows, size_t cols)
 {
-    size_t count = rows * cols;
-    if (cols && (rows > SIZE_MAX / cols || count > SIZE_MAX / in->op->bytes))
-        stop_on_bug(__func__, "%zu x %zu entries cannot be addressed", rows, cols);
-    if (in->made_count == in->made_room) {
-        in->made_room = in->made_room ? 2 * in->made_room : 64;
-        void *more = realloc(in->made, in->made_room * sizeof *in->made);
-        if (!more)
-            stop_on_bug(__func__, "out of memory");
-        in->made = more;
-    }
-    void *entries = calloc(count ? count : 1, in->op->bytes);
-    if (!entries)
-        stop_on_bug(__func__, "out of memory for %zu x %zu entries", rows, cols);
-    if (in->op->init)
-        in->op->init(in, entries, count);
-    in->made[in->made_count].entries = entries;
-    in->made[in->made_count].count = count;
-    in->made_count++;
-    return (Matrix){in, rows, cols, cols, EVERYWHERE, entries};
+    return make(in, rows, cols, EVERYWHERE, false);
 }
 
-/* As matrix(), with every entry outside the band absent. */
+/* As matrix(), with every entry outside the band absent. The caller writes every present entry. */
 static Matrix banded(System *in, size_t rows, size_t cols, Band band)
 {
-    Matrix A = matrix(in, rows, cols);
-    A.band = is_empty(band) ? nowhere() : band;
-    return A;
+    return make(in, rows, cols, is_empty(band) ? nowhere() : band, true);
 }
 
 Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v)
@@ -201,11 +171,16 @@ static bool lies_within(Matrix B, Matrix A)
     return true;
 }
 
+static void target_must_hold(Matrix A, Matrix B, const char *function)
+{
+    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, function, A, B);
+    if (!lies_within(B, A))
+        stop_on_bug(function, "entries absent from the target are present in the source");
+}
+
 void assign(Matrix A, Matrix B)
 {
-    shapes_must_fit(A.rows == B.rows && A.cols == B.cols, __func__, A, B);
-    if (!lies_within(B, A))
-        stop_on_bug(__func__, "entries absent from the target are present in the source");
+    target_must_hold(A, B, __func__);
     for (size_t i = 0; i < A.rows; i++)
         A.in->op->copy(A.in, entry(A, i, 0), entry(B, i, 0), A.cols);
 }
@@ -252,7 +227,14 @@ static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
     Matrix C = banded(A.in, rows, cols, intersection(band, mask));
     if (op->product && op->product(A.in, C, A, B, kind))
         return C;
+<<<<<<< HEAD
 #pragma omp parallel for schedule(dynamic, 1) if (in_parallel(C, inner))
+=======
+    if (system_is_plain(A.in))
+        memset(C.entries, 0, rows * cols * op->bytes); /* the empty sums */
+#pragma omp parallel for schedule(dynamic, 1) if (A.in->rows_in_parallel && \
+                                                  rows * cols * inner > WORTH_THREADS)
+>>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
     for (size_t i = 0; i < rows; i++) {
         Range present = row_range(C, i);
         for (size_t j = present.first; j < present.end; j++) {
@@ -310,25 +292,54 @@ Matrix subtract(Matrix A, Matrix B)
     return combine(A.in->op->subtract, __func__, A, B, hull(A.band, B.band));
 }
 
+void accumulate(Matrix A, Matrix B)
+{
+    target_must_hold(A, B, __func__);
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        A.in->op->add(A.in, entry(A, i, k.first), entry(A, i, k.first), entry(B, i, k.first),
+                      k.end - k.first);
+    }
+}
+
 /* 0 - A, entry by entry: exact in every system. */
-Matrix negated(Matrix A) { return subtract(banded(A.in, A.rows, A.cols, A.band), A); }
+Matrix negated(Matrix A)
+{
+    Matrix zero = matrix(A.in, A.rows, A.cols);
+    zero.band = A.band;
+    return subtract(zero, A);
+}
 
 Matrix hadamard(Matrix A, Matrix B)
 {
     return combine(A.in->op->multiply, __func__, A, B, intersection(A.band, B.band));
 }
 
-/* f(row i of A, a number of that row or of all). */
-static Matrix with_scalar(Binary *f, Matrix A, Matrix c)
+/* Row i of C: f(row i of A, a number of that row or of all). */
+static Matrix fill_with_scalar(Matrix C, Binary *f, Matrix A, Matrix c)
 {
+<<<<<<< HEAD
     Matrix C = banded(A.in, A.rows, A.cols, A.band);
 #pragma omp parallel for schedule(dynamic, 1) if (in_parallel(A, 1))
+=======
+>>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
     for (size_t i = 0; i < A.rows; i++) {
         Range k = row_range(A, i);
         f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(c, c.rows > 1 ? i : 0, 0),
           k.end - k.first);
     }
     return C;
+}
+
+static Matrix with_scalar(Binary *f, Matrix A, Matrix c)
+{
+    return fill_with_scalar(banded(A.in, A.rows, A.cols, A.band), f, A, c);
+}
+
+Matrix scaled_in_place(Matrix c, Matrix A)
+{
+    shapes_must_fit(c.rows == 1 && c.cols == 1, __func__, c, A);
+    return fill_with_scalar(A, A.in->op->scale, A, c);
 }
 
 Matrix scaled(Matrix c, Matrix A)

@@ -103,6 +103,7 @@ typedef enum Stage {
 typedef size_t Scope;
 Scope scope_open(System *in);
 void scope_close(System *in, Scope scope);
+Matrix scope_keep(System *in, Scope scope, Matrix A); /* closes it; A goes to the scope around */
 
 Matrix matrix(System *in, size_t rows, size_t cols);                       /* all entries 0 */
 Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v); /* row by row */
@@ -124,10 +125,12 @@ Matrix product_tn(Matrix A, Matrix B, Band mask); /* (A^T B) o mask */
 Matrix add(Matrix A, Matrix B);
 Matrix subtract(Matrix A, Matrix B);
 Matrix negated(Matrix A);
-Matrix hadamard(Matrix A, Matrix B); /* A o B, present where both are */
-Matrix scaled(Matrix c, Matrix A);   /* c A, with c a 1 x 1 matrix */
-Matrix map(Function f, Matrix A);    /* f(A_ij) where A_ij is present */
-Matrix stage(Stage name, Matrix A);  /* A, as the modelled kernel keeps it: A itself
+Matrix hadamard(Matrix A, Matrix B);        /* A o B, present where both are */
+Matrix scaled(Matrix c, Matrix A);          /* c A, with c a 1 x 1 matrix */
+Matrix map(Function f, Matrix A);           /* f(A_ij) where A_ij is present */
+void accumulate(Matrix A, Matrix B);        /* A := A + B; B is absent where A is */
+Matrix scaled_in_place(Matrix c, Matrix A); /* A := c A, which it returns */
+Matrix stage(Stage name, Matrix A);         /* A, as the modelled kernel keeps it: A itself
                                                            or, where that rounds, a new matrix */
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -152,5 +155,7 @@ typedef struct Range {
 } Range;
 Range row_range(Matrix A, size_t i);
 Range column_range(Matrix A, size_t j);
+
+bool covers(Matrix A); /* whether A's band leaves no entry of A absent */
 
 #endif

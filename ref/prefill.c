@@ -46,14 +46,8 @@ void prefill(Cache *cache, const Head *h, size_t first, size_t count, size_t siz
     Blocks b = blocks_after(&sweep, t, size);
     Matrix U = rows(cache->U, 0, cache->length);
 
-    blockwise_sweep(&b, U, O, lse, (Matrix){0});
+    blockwise_sweep(&b, b.count, U, O, lse, (Matrix){0});
 
-    /* (23) once more: every key takes in the last block too, its own keys included */
-    for (size_t j = 0; j < b.count; j++) {
-        Scope scope = scope_open(in);
-        take_in_block(&b, U, j, b.count - 1);
-        scope_close(in, scope);
-    }
     size_t at_rest = h->window < t ? t - h->window : 0;
     Matrix moved = rows(U, at_rest, cache->length - at_rest);
     assign(moved, stage(STAGE_CACHE, moved));

@@ -50,14 +50,26 @@ typedef struct Operations {
     void (*destroy)(System *);
 } Operations;
 
-struct System {
-    const Operations *op;
-    struct { /* the matrices made in open scopes, in order */
+/* The matrices made in open scopes, in order. */
+typedef struct Stack {
+    struct Made {
         void *entries;
         size_t count;
     } * made;
+<<<<<<< HEAD
     size_t made_count, made_room;
     bool rows_in_parallel; /* several rows of one operation may be worked on at once */
+=======
+    size_t count, room;
+} Stack;
+
+struct System {
+    const Operations *op;
+    Stack *stacks;           /* one for each thread of a team */
+    int threads;             /* of the team; 1: there is none */
+    bool rows_in_parallel;   /* dot may run for several rows of a product at once */
+    bool blocks_in_parallel; /* any operation may run in several threads at once */
+>>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
     /* Optional: is shown every stage as it is kept, in the order of the text. */
     void (*observe)(void *observer, Stage, Matrix A);
     void *observer;
@@ -66,5 +78,18 @@ struct System {
 /* Every system embeds System as its first member. */
 void system_begin(System *in, const Operations *op);
 void system_free(System *in);
+
+/* From team_begin to team_end the threads of one parallel region may all make matrices, each in
+ * scopes of its own, which it closes. Returns how many threads: 1 where the system's operations
+ * must come in the order of the text, or where threads are taken by other work already. */
+int team_begin(System *in);
+void team_end(System *in);
+
+/* Whether entries are bytes, with nothing to begin or to free: any bytes may be overwritten. */
+bool system_is_plain(const System *in);
+
+/* New entries of the innermost scope: zeros, or anything where `unset` and the system is plain: then
+ * the caller writes them all. */
+void *system_entries(System *in, size_t count, bool unset);
 
 #endif

@@ -10,11 +10,13 @@
 #include "ball.h"
 #include "blockwise.h"
 #include "parallel.h"
+#include "prefill.h"
 #include "random_problem.h"
 #include "rounding_bounds.h"
 #include "solve.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 static Head field_head(System *in, size_t L, size_t d, size_t window, uint64_t seed, Matrix *dO)
@@ -172,6 +174,81 @@ static void taking_D_back_by_subtraction_is_exact_only_in_exact_arithmetic(void 
     }
 }
 
+/* ---- threads -------------------------------------------------------------------------------- */
+
+enum { KEPT = 26 };
+
+/* All that the forms answer with so many threads, in a system of its own. */
+static System *everything(System *(*make)(void), const Problem *p, size_t B, int threads,
+                          Matrix kept[KEPT])
+{
+    omp_set_num_threads(threads);
+    System *in = make();
+    size_t L = p->length, d = p->dim, n = 0;
+    Head h = problem_head(p, in);
+    Matrix dO = h.VC, D = matrix(in, L, d);
+    Answers dense = answers_for(&h), blocks = answers_for(&h), later = answers_for(&h);
+    Gradients g[3] = {gradients_for(&h), gradients_for(&h), gradients_for(&h)};
+    Cache cache = cache_empty(in, L, d);
+    parallel(&h, &dense);
+    blockwise(&h, B, &blocks, D);
+    prefill(&cache, &h, 0, L / 3, B, rows(later.O, 0, L / 3), rows(later.lse, 0, L / 3));
+    prefill(&cache, &h, L / 3, L - L / 3, B, rows(later.O, L / 3, L - L / 3),
+            rows(later.lse, L / 3, L - L / 3));
+    backward(&h, dO, &g[0]);
+    backward_blockwise(&h, B, &blocks, D, dO, BY_SUBTRACTION, &g[1]);
+    backward_blockwise(&h, B, &blocks, D, dO, BY_RECOMPUTATION, &g[2]);
+    const Matrix answers[] = {dense.O,   dense.SU, blocks.O, blocks.lse,
+                              blocks.SU, D,        later.O,  cache.U};
+    for (size_t k = 0; k < 8; k++)
+        kept[n++] = answers[k];
+    for (size_t k = 0; k < 3; k++) {
+        const Matrix six[] = {g[k].dQU, g[k].dKU, g[k].dVU, g[k].dQC, g[k].dKC, g[k].dVC};
+        for (size_t q = 0; q < 6; q++)
+            kept[n++] = six[q];
+    }
+    assert_int_equal(n, KEPT);
+    return in;
+}
+
+static void must_be_the_same(int threads, size_t k, Shape s, Matrix A, Matrix B)
+{
+    for (size_t i = 0; i < A.rows; i++)
+        if (memcmp(entry(A, i, 0), entry(B, i, 0), A.cols * A.in->op->bytes) != 0) {
+            print_error("answer %zu differs in row %zu with %d threads, L %zu d %zu W %zd B %zu in "
+                        "%s\n",
+                        k, i, threads, s.L, s.d, (ptrdiff_t)s.window, s.block, A.in->op->name);
+            fail();
+        }
+}
+
+/* Bit for bit, in products that BLAS would share out to threads by itself too. */
+static void no_result_depends_on_the_number_of_threads(void **state)
+{
+    (void)state;
+    static const Shape shapes[] = {
+        {150, 24, NO_WINDOW, 16}, {217, 40, NO_WINDOW, 65}, {120, 16, 37, 25}};
+    System *(*const make[])(void) = {f64_system, f32_system};
+    const int before = omp_get_max_threads();
+    for (size_t s = 0; s < 3; s++)
+        for (size_t m = 0; m < 2; m++) {
+            Shape shape = shapes[s];
+            RandomProblem r = random_problem(PLAIN, shape.L, shape.d, shape.window, &BINARY32,
+                                             40 + s);
+            Matrix one[KEPT], more[KEPT];
+            System *in = everything(make[m], &r.problem, shape.block, 1, one);
+            for (int threads = 2; threads <= 6; threads += 4) {
+                System *other = everything(make[m], &r.problem, shape.block, threads, more);
+                for (size_t k = 0; k < KEPT; k++)
+                    must_be_the_same(threads, k, shape, one[k], more[k]);
+                system_free(other);
+            }
+            system_free(in);
+            random_problem_free(&r);
+        }
+    omp_set_num_threads(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +256,7 @@ int main(void)
         cmocka_unit_test(blockwise_is_dense_for_ragged_shapes_and_windows_at_block_edges),
         cmocka_unit_test(blockwise_is_dense_in_balls),
         cmocka_unit_test(taking_D_back_by_subtraction_is_exact_only_in_exact_arithmetic),
+        cmocka_unit_test(no_result_depends_on_the_number_of_threads),
     };
     return cmocka_run_group_tests_name("blockwise", tests, NULL, NULL);
 }

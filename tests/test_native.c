@@ -93,8 +93,8 @@ static void entries_are_rounded_when_set_and_exact_when_got(void **unused)
     }
 }
 
-/* The C library's exp and log are good to one unit in the last place (glibc's manual), 2u
- * relative. exp is off by a = 2u, so 1 + exp by no more than that and a rounding u; the
+/* exp is good to 2u relative (exp.h), the C library's log to one unit in the last place (glibc's
+ * manual), as much. exp is off by a = 2u, so 1 + exp by no more than that and a rounding u; the
  * quotient adds u: in all (1 + 2u)(1 + u)^2 - 1 < 5u. log near 1 is small, but the error stays
  * relative. The exact value is read from a ball rounded to a double, half a unit of float64
  * more.
@@ -140,6 +140,66 @@ static void functions_are_good_to_five_roundings(void **unused)
         system_free(in);
     }
     system_free(ball);
+    gsl_rng_free(r);
+}
+
+/* Off by how many u, relative; below the normal numbers, in halves of the last place instead, less
+ * the one half that rounding costs there. */
+static double exp_error(const Format *f, double x, double got)
+{
+    mpfr_t y, z;
+    mpfr_init2(y, 53);
+    mpfr_init2(z, 200);
+    mpfr_set_d(y, x, MPFR_RNDN);
+    mpfr_exp(z, y, MPFR_RNDN);
+    bool normal = mpfr_get_exp(z) > f->emin;
+    mpfr_sub_d(y, z, got, MPFR_RNDA);
+    if (normal)
+        mpfr_div(y, y, z, MPFR_RNDA);
+    mpfr_mul_2si(y, y, f->precision - (normal ? 0 : f->emin), MPFR_RNDA);
+    double error = fabs(mpfr_get_d(y, MPFR_RNDA)) - !normal;
+    mpfr_clear(y);
+    mpfr_clear(z);
+    return error;
+}
+
+static void exp_is_good_to_two_roundings(void **unused)
+{
+    (void)unused;
+    const unsigned long seed = 6;
+    gsl_rng *r = random_source(seed);
+    for (size_t s = 0; s < KINDS; s++) {
+        const Format *f = kinds[s].format;
+        System *in = kinds[s].make();
+        const double top = (f->emax + 1) * log(2), bottom = (f->emin - f->precision) * log(2);
+        double worst = 0, x[16], extremes[] = {NAN, INFINITY, -INFINITY, top + 1, bottom - 1, 0};
+        for (long n = 0; n < repetitions(1500); n++) {
+            Scope scope = scope_open(in);
+            for (size_t k = 0; k < 16; k++) {
+                double t = gsl_rng_uniform(r);
+                x[k] = n % 4 == 0   ? bottom + (top - bottom) * t
+                       : n % 4 == 1 ? random_double(r, -60, 5)
+                       : n % 4 == 2 ? (floor(200 * t) - 99.5) * log(2) * (1 + 0x1p-20 * (t - 0.5))
+                                    : f->emin * log(2) * (1 + 0.1 * (t - 0.5));
+                x[k] = rounded_like(&kinds[s], x[k]);
+            }
+            Matrix E = map(EXP, matrix_from(in, 1, 16, x));
+            for (size_t k = 0; k < 16; k++) {
+                double got = number_at(E, 0, k),
+                       error = isfinite(got) ? exp_error(f, x[k], got) : 0;
+                worst = fmax(worst, error);
+                if (!(error <= 2) || (isinf(got) && x[k] < top - ldexp(top, 1 - f->precision)))
+                    entries_differ((Case){kinds[s].name, seed, n, 1, 16}, 0, k, got, exp(x[k]), 2);
+            }
+            scope_close(in, scope);
+        }
+        Matrix E = map(EXP, matrix_from(in, 1, 6, extremes));
+        assert_true(isnan(number_at(E, 0, 0)) && isinf(number_at(E, 0, 1)));
+        assert_true(number_at(E, 0, 2) == 0 && isinf(number_at(E, 0, 3)));
+        assert_true(number_at(E, 0, 4) == 0 && number_at(E, 0, 5) == 1);
+        print_message("  %s: exp off by at most %.2f u\n", kinds[s].name, worst);
+        system_free(in);
+    }
     gsl_rng_free(r);
 }
 
@@ -383,6 +443,7 @@ int main(void)
         cmocka_unit_test(single_operations_are_the_machine_s),
         cmocka_unit_test(entries_are_rounded_when_set_and_exact_when_got),
         cmocka_unit_test(functions_are_good_to_five_roundings),
+        cmocka_unit_test(exp_is_good_to_two_roundings),
         cmocka_unit_test(products_are_within_gamma_n_of_the_exact_ones),
         cmocka_unit_test(only_entries_computed_from_nan_are_nan),
         cmocka_unit_test(blas_on_views_is_the_plain_loop_on_rows),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* f32.c - binary32, the machine's float. */
 #define real float
+#define EXP_OF exp_f32
 #define REAL_NAME "f32"
 #define REAL_SYSTEM f32_system
 #define GSL_VIEW gsl_matrix_float_view

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* f64.c - binary64, the machine's double. */
 #define real double
+#define EXP_OF exp_f64
 #define REAL_NAME "f64"
 #define REAL_SYSTEM f64_system
 #define GSL_VIEW gsl_matrix_view

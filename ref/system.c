@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* system.c - the memory of a number system: scopes, and the matrices made in them. */
+#include "system.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *checked(void *memory, size_t count)
+{
+    if (!memory)
+        stop_on_bug("system", "out of memory for %zu entries", count);
+    return memory;
+}
+
+void system_begin(System *in, const Operations *op)
+{
+    *in = (System){.op = op, .threads = 1};
+    in->stacks = checked(calloc(1, sizeof *in->stacks), 1);
+}
+
+void system_free(System *in)
+{
+    if (!in)
+        return;
+    scope_close(in, 0);
+    free(in->stacks->made);
+    free(in->stacks);
+    if (in->op->destroy)
+        in->op->destroy(in);
+    free(in);
+}
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+int team_begin(System *in)
+{
+    if (!in->blocks_in_parallel || in->observe || omp_in_parallel())
+        return 1;
+    int threads = omp_get_max_threads();
+    in->stacks = checked(realloc(in->stacks, (size_t)threads * sizeof *in->stacks), 1);
+    memset(in->stacks + 1, 0, (size_t)(threads - 1) * sizeof *in->stacks);
+    in->threads = threads;
+    return threads;
+}
+
+void team_end(System *in)
+{
+    for (int k = 1; k < in->threads; k++) {
+        if (in->stacks[k].count)
+            stop_on_bug(__func__, "a thread left a scope open");
+        free(in->stacks[k].made);
+    }
+    in->threads = 1;
+}
+
+static Stack *stack_of(System *in)
+{
+    return &in->stacks[in->threads > 1 ? omp_get_thread_num() : 0];
+}
+
+/* ---- scopes --------------------------------------------------------------------------------- */
+
+Scope scope_open(System *in) { return stack_of(in)->count; }
+
+void scope_close(System *in, Scope scope)
+{
+    Stack *s = stack_of(in);
+    while (s->count > scope) {
+        s->count--;
+        if (in->op->clear)
+            in->op->clear(in, s->made[s->count].entries, s->made[s->count].count);
+        free(s->made[s->count].entries);
+    }
+}
+
+Matrix scope_keep(System *in, Scope scope, Matrix A)
+{
+    Stack *s = stack_of(in);
+    const char *kept = A.entries;
+    for (size_t k = scope; k < s->count; k++) {
+        const char *entries = s->made[k].entries;
+        if (kept >= entries && kept < entries + s->made[k].count * in->op->bytes) {
+            struct Made first = s->made[scope];
+            s->made[scope] = s->made[k];
+            s->made[k] = first;
+            scope++;
+            break;
+        }
+    }
+    scope_close(in, scope);
+    return A;
+}
+
+bool system_is_plain(const System *in) { return !in->op->init && !in->op->clear; }
+
+void *system_entries(System *in, size_t count, bool unset)
+{
+    Stack *s = stack_of(in);
+    if (s->count == s->room) {
+        s->room = s->room ? 2 * s->room : 64;
+        s->made = checked(realloc(s->made, s->room * sizeof *s->made), s->room);
+    }
+    size_t room = count ? count : 1;
+    void *entries = unset && system_is_plain(in) ? malloc(room * in->op->bytes)
+                                                 : calloc(room, in->op->bytes);
+    s->made[s->count].entries = checked(entries, count);
+    s->made[s->count].count = count;
+    s->count++;
+    if (in->op->init)
+        in->op->init(in, entries, count);
+    return entries;
+}
