@@ -48,7 +48,6 @@ $B/%.o: %.c | $(FIRST)
 	@echo '  CC   $<'
 	@$(COMPILE) -MMD -MP -c $< -o $@
 
-<<<<<<< HEAD
 # The table of golden cases, as bytes of the program.
 $B/vectors/cases_table.c: vectors/cases.json
 	@mkdir -p $(@D)
@@ -60,12 +59,6 @@ $B/vectors/cases_table.o: $B/vectors/cases_table.c | $(FIRST)
 	@$(COMPILE) -c $< -o $@
 
 $B/libcastle.a: $(LIBRARY)
-=======
-# The machine's own arithmetic, whose products are BLAS's already, may have them.
-$B/ref/systems/f64.o $B/ref/systems/f32.o: STRICT += -ffp-contract=fast
-
-$B/libcastle.a: $(call objects,$(SOURCES))
->>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
 	@echo '  AR   $@'
 	@rm -f $@ && ar rcs $@ $^
 

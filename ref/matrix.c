@@ -227,14 +227,9 @@ static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
     Matrix C = banded(A.in, rows, cols, intersection(band, mask));
     if (op->product && op->product(A.in, C, A, B, kind))
         return C;
-<<<<<<< HEAD
-#pragma omp parallel for schedule(dynamic, 1) if (in_parallel(C, inner))
-=======
     if (system_is_plain(A.in))
         memset(C.entries, 0, rows * cols * op->bytes); /* the empty sums */
-#pragma omp parallel for schedule(dynamic, 1) if (A.in->rows_in_parallel && \
-                                                  rows * cols * inner > WORTH_THREADS)
->>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
+#pragma omp parallel for schedule(dynamic, 1) if (in_parallel(C, inner))
     for (size_t i = 0; i < rows; i++) {
         Range present = row_range(C, i);
         for (size_t j = present.first; j < present.end; j++) {
@@ -318,11 +313,7 @@ Matrix hadamard(Matrix A, Matrix B)
 /* Row i of C: f(row i of A, a number of that row or of all). */
 static Matrix fill_with_scalar(Matrix C, Binary *f, Matrix A, Matrix c)
 {
-<<<<<<< HEAD
-    Matrix C = banded(A.in, A.rows, A.cols, A.band);
 #pragma omp parallel for schedule(dynamic, 1) if (in_parallel(A, 1))
-=======
->>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
     for (size_t i = 0; i < A.rows; i++) {
         Range k = row_range(A, i);
         f(A.in, entry(C, i, k.first), entry(A, i, k.first), entry(c, c.rows > 1 ? i : 0, 0),

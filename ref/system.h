@@ -56,10 +56,6 @@ typedef struct Stack {
         void *entries;
         size_t count;
     } * made;
-<<<<<<< HEAD
-    size_t made_count, made_room;
-    bool rows_in_parallel; /* several rows of one operation may be worked on at once */
-=======
     size_t count, room;
 } Stack;
 
@@ -67,9 +63,8 @@ struct System {
     const Operations *op;
     Stack *stacks;           /* one for each thread of a team */
     int threads;             /* of the team; 1: there is none */
-    bool rows_in_parallel;   /* dot may run for several rows of a product at once */
+    bool rows_in_parallel;   /* several rows of one operation may be worked on at once */
     bool blocks_in_parallel; /* any operation may run in several threads at once */
->>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
     /* Optional: is shown every stage as it is kept, in the order of the text. */
     void (*observe)(void *observer, Stage, Matrix A);
     void *observer;

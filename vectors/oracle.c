@@ -109,15 +109,12 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
     *kept = solve(p, in);
     size_t left = 0;
     for (Answer a = 0; a < ANSWERS; a++) {
-<<<<<<< HEAD
-=======
         if (!settled[a])
             continue; /* not among the problem's answers */
->>>>>>> 5765c5e77b848620cd482e7194790fb7e9dc2dbe
         Truth *t = &o->truth[a];
         Matrix balls = kept->of[a];
         size_t undefined = 0;
-        double radius = o->radius;
+        double radius = o->log2_radius;
 #pragma omp parallel for schedule(static) reduction(+ : left, undefined) reduction(max : radius) \
     if (t->rows * t->cols > WORTH_THREADS)
         for (size_t k = 0; k < t->rows * t->cols; k++) {
@@ -135,12 +132,8 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
             if (zero || settle(t, k, ball, bits, tails)) {
                 settled[a][k] = 1;
                 t->certificate[k] = CERTIFIED;
-<<<<<<< HEAD
                 if (t->value[k] != 0)
-                    o->log2_radius = fmax(o->log2_radius, log2_relative_radius(ball));
-=======
-                radius = fmax(radius, growth(ball, bits));
->>>>>>> 5765c5e77b848620cd482e7194790fb7e9dc2dbe
+                    radius = fmax(radius, log2_relative_radius(ball));
             } else if (!finite && !arb_is_finite(ball)) {
                 settled[a][k] = 1;
                 t->certificate[k] = UNDEFINED;
@@ -150,7 +143,7 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
                 left++;
             }
         }
-        o->radius = radius;
+        o->log2_radius = radius;
         o->undefined += undefined;
     }
     return left;

@@ -119,18 +119,9 @@ Scales *error_sigmas(const Problem *p, const Arithmetic *arithmetic, const Oracl
 
 Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracle *o, uint64_t seed)
 {
-<<<<<<< HEAD
     Scales *s = error_sigmas(p, arithmetic, o, seed);
     for (Answer a = 0; a < ANSWERS; a++)
         s->bound[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
-=======
-    Scales *s = room_for(__func__, 1, sizeof *s);
-    for (Answer a = 0; a < ANSWERS; a++) {
-        s->sigma[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
-        s->bound[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
-    }
-    find_sigma(s, p, arithmetic, o, seed);
->>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
     find_bound(s, p, arithmetic, o);
     return s;
 }

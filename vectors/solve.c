@@ -59,19 +59,13 @@ LayerMatrices problem_layer(const Problem *p, System *in)
 
 /* ---- stages --------------------------------------------------------------------------------- */
 
-<<<<<<< HEAD
-/* Keeps each stage at its first appearance: the backward pass shows P again, rebuilt from lse. */
-static void keep_stage(void *solution, Stage stage, Matrix A)
-=======
 typedef struct StageWatch {
     Solution *solution;
     bool seen[STAGES];
 } StageWatch;
 
-/* Keeps each stage at its first appearance: backward() shows the forward ones again, and P as rebuilt
- * from lse. */
+/* Keeps each stage at its first appearance: the backward pass shows P again, as rebuilt from lse. */
 static void keep_stage(void *watch, Stage stage, Matrix A)
->>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
 {
     StageWatch *w = watch;
     if (w->seen[stage])
@@ -140,16 +134,10 @@ Solution solve(const Problem *p, System *in)
         return s;
     }
     Head head = problem_head(p, in);
-<<<<<<< HEAD
-    if (p->stages)
-        watch_stages(p, in, &s);
-    solve_head(p, &head, &s);
-=======
     StageWatch watch = {.solution = &s};
-    if (p->stages && form == parallel)
+    if (p->stages)
         watch_stages(p, in, &watch);
-    solve_head(p, &head, form, &s);
->>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
+    solve_head(p, &head, &s);
     in->observe = NULL;
     in->observer = NULL;
     return s;

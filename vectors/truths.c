@@ -111,13 +111,8 @@ void truths_write_one(const Truths *all, const Task *task, Answer a, const char 
         snprintf(name, sizeof name, "%s.%s", as, type);
         safetensors_add(w, name, task->type, l.dims, l.shape, all->typed[a]);
     }
-<<<<<<< HEAD
     snprintf(name, sizeof name, "%s.sigma", as);
-    safetensors_add(w, name, TYPE_F32, rows.dims, rows.shape, all->sigma[a]);
-=======
-    snprintf(name, sizeof name, "%s.sigma", answer_name(a));
     safetensors_add(w, name, TYPE_F32, scales.dims, scales.shape, all->sigma[a]);
->>>>>>> 713bb2133af2e55d18775d8bb1da8525fcb017c8
 }
 
 void truths_write(const Truths *all, const Task *task, SafetensorsWriter *w)

@@ -9,17 +9,12 @@
 
 /* So many entries of a line are summed in doubles before integers take over. */
 enum { RUN = 256, MOST_RUNS = 512 };
-<<<<<<< HEAD
-enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 22, PANEL = 1 << 24 };
-/* Bounds that differ by more than 2^500 do not stay apart (ball_slices.h): with so many bits they do differ,
- * and what only a high precision can settle would never be settled. */
-enum { MOST_BITS = 450 };
-=======
-
 /* A matter of speed only: whether slices are worth it, whether threads are (in multiply-adds), how
  * much room the slices of the right operand may take (in doubles). */
 enum { WORTH_SLICES = 4096, WORTH_THREADS = 1 << 19, PANEL = 1 << 24 };
->>>>>>> 5765c5e77b848620cd482e7194790fb7e9dc2dbe
+/* Bounds that differ by more than 2^500 do not stay apart (ball_slices.h): with so many bits they do differ,
+ * and what only a high precision can settle would never be settled. */
+enum { MOST_BITS = 450 };
 
 typedef struct Job {
     Matrix C;
@@ -363,12 +358,6 @@ static bool is_worth_it(Matrix C, size_t inner)
 {
     const size_t m = C.rows, n = C.cols, work = m * n * inner;
     return work >= WORTH_SLICES && 4 * (m * inner + n * inner + m * n) <= work;
-}
-
-/* Whether the band leaves no entry of A absent. */
-static bool covers(Matrix A)
-{
-    return A.band.lo <= 1 - (ptrdiff_t)A.rows && A.band.hi >= (ptrdiff_t)A.cols - 1;
 }
 
 /* A matter of speed: BLAS likes large tiles; where bands leave entries absent, small ones skip

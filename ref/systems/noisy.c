@@ -204,16 +204,8 @@ static bool noisy_product(System *in, Matrix C, Matrix A, Matrix B, ProductKind 
     if (!sums_begin(&s, C, A, B, kind))
         return false;
     for (size_t i = 0; i < C.rows; i++) {
-<<<<<<< HEAD
         const double *sizes = sums_row(&s, i);
         Range present = row_range(C, i);
-=======
-        memset(size.entries, 0, C.cols * sizeof(double));
-        double *value = entry(C, i, 0), *sizes = size.entries;
-        memset(value, 0, C.cols * sizeof(double));
-        accumulate_row(C, A, B, i, value, sizes);
-        Range present = row_range(C, i), used = row_range(A, i);
->>>>>>> 6b22c445fa19437887459bee243d87a808cd7414
         for (size_t j = present.first; j < present.end; j++) {
             size_t terms = sums_terms(&s, i, j);
             double *value = entry(C, i, j);
