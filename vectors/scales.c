@@ -112,7 +112,7 @@ Scales *error_sigmas(const Problem *p, const Arithmetic *arithmetic, const Oracl
 {
     Scales *s = room_for(__func__, 1, sizeof *s);
     for (Answer a = 0; a < ANSWERS; a++)
-        s->sigma[a] = room_for(__func__, o->truth[a].rows, sizeof(double));
+        s->sigma[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
     find_sigma(s, p, arithmetic, o, seed);
     return s;
 }
