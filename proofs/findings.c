@@ -112,13 +112,13 @@ static void print_findings(const Item *item, const Findings *f, size_t precision
 static void print_heading(Subject subject, const long *bits, size_t precisions)
 {
     static const char *const what[SUBJECTS] = {
-        [FORWARD] = "Theorems 1, 2 and 3: the parallel form, blocks, decoding, and prefilling with "
-                    "decoding "
-                    "from its\ncache, against the definition; O, lse, U, SU",
+        [FORWARD] =
+            ("Theorems 1, 2 and 3: the parallel form, blocks, decoding, and prefilling with "
+             "decoding from its\ncache, against the definition; O, lse, U, SU"),
         [GRADIENTS] = "Algorithm 3: blockwise gradients against the dense ones",
         [LAYERS] =
-            "Layers (sequences x heads): Y by Theorem 1, the definition and decoding; dX, dW "
-            "head by head, and\nblockwise with all heads and tokens in one product",
+            ("Layers (sequences x heads): Y by Theorem 1, the definition and decoding; dX, dW "
+             "head by head, and\nblockwise with all heads and tokens in one product"),
     };
     printf("%s\n\n", what[subject]);
     printf("%-17s %4s %3s %4s %-5s %17s  %11s  MPFR, bits\n", "input", "L", "d", "W", "field",

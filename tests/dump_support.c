@@ -74,9 +74,14 @@ Dump draft_opened(const Draft *f, const DumpOptions *given)
 
 bool dump_is_empty(const Dump *d)
 {
-    static const Dump none;
-    return d->file == none.file && memcmp(&d->task, &none.task, sizeof d->task) == 0 &&
-           memcmp(d->answer, none.answer, sizeof d->answer) == 0;
+    bool owns = d->file || d->task.cotangent;
+    for (Input k = 0; k < INPUTS; k++)
+        owns = owns || d->task.input[k];
+    for (LayerInput k = 0; k < LAYER_INPUTS; k++)
+        owns = owns || d->task.layer_input[k];
+    for (Answer a = 0; a < ANSWERS; a++)
+        owns = owns || d->answer[a];
+    return !owns && d->task.size.batch == 0;
 }
 
 /* The sentence must be `expected`, in which a leading @ stands for the path. */

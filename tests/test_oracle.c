@@ -192,10 +192,10 @@ static void assert_zero(const Oracle *o, Answer a, size_t k)
  * The precision need not be raised to see that. */
 static void zeros_of_a_lone_score_are_known(void **state)
 {
-    const Sizes lone = {3, 2, 1, 2, 4}, heads = {1, 2, 1, 2, 0}, longer = {1, 1, 4, 2, 0};
+    const Sizes lone = {3, 2, 1, 2, 4}, heads = {1, 2, 1, 40, 0}, longer = {1, 1, 4, 40, 0};
     (void)state;
     for (Variant v = CASTLE; v <= WITHOUT_SILU; v++) {
-        Task t = random_task(&lone, "float32", 5 + v);
+        Task t = random_task(&lone, "float64", 5 + v); /* 53 bits: dP - delta is no exact 0 */
         t.variant = v;
         Problem p = task_problem(&t, 0);
         Oracle *o = oracle(&p, true, false);
@@ -206,19 +206,24 @@ static void zeros_of_a_lone_score_are_known(void **state)
         oracle_free(o);
         task_free(&t);
 
-        t = random_task(v % 2 ? &heads : &longer, "float32", 5 + v);
-        t.stages = true, t.variant = v;
-        p = task_problem(&t, 0);
-        o = oracle(&p, true, false);
-        assert_zero(o, ANSWER_DS, 0);
-        for (size_t j = 0; j < p.dim; j++)
-            assert_zero(o, ANSWER_DQC, j);
-        assert_true(o->truth[ANSWER_P].value[0] == 1 && o->truth[ANSWER_P].tail[0] == 0);
-        assert_true(o->truth[ANSWER_DVC].value[0] != 0);
-        assert_int_equal(o->bits, ORACLE_TAIL_BITS);
-        assert_int_equal(o->ties, 0);
-        oracle_free(o);
-        task_free(&t);
+        for (size_t n = 0; n < 2; n++) {
+            t = random_task(n ? &heads : &longer, "float64", 5 + v);
+            t.stages = true, t.variant = v;
+            p = task_problem(&t, 0);
+            o = oracle(&p, false, false);
+            assert_zero(o, ANSWER_DS, 0);
+            for (size_t j = 0; j < p.dim; j++) {
+                assert_zero(o, ANSWER_DQC, j);
+                if (p.length == 1)
+                    assert_zero(o, ANSWER_DKC, j);
+            }
+            assert_true(o->truth[ANSWER_P].value[0] == 1 && o->truth[ANSWER_P].tail[0] == 0);
+            assert_true(o->truth[ANSWER_DVC].value[0] != 0);
+            assert_int_equal(o->bits, ORACLE_BITS);
+            assert_int_equal(o->ties, 0);
+            oracle_free(o);
+            task_free(&t);
+        }
     }
 }
 

@@ -67,8 +67,8 @@ static int close_field(void **state)
 
 static void must_agree(size_t L, size_t d, size_t window, uint64_t seed)
 {
-    const Problem p = {.length = L, .dim = d, .window = window};
-    FieldAgreement r = agree_in_field(FORWARD, &p, seed);
+    const Problem shape = {.length = L, .dim = d, .window = window};
+    FieldAgreement r = agree_in_field(FORWARD, &shape, seed);
     if (r.different || !r.compared) {
         print_error("L %zu d %zu W %zd seed %llu: %zu of %zu entries differ\n", L, d,
                     (ptrdiff_t)window, (unsigned long long)seed, r.different, r.compared);

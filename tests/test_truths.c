@@ -215,8 +215,10 @@ static void assert_tensor(const SafetensorsFile *file, const char *name, NumberT
                           const double *numbers)
 {
     const Tensor *t = safetensors_find(file, name);
-    if (!t)
+    if (!t) {
         fail_msg("%s is missing", name);
+        return;
+    }
     assert_int_equal(t->type, type);
     assert_int_equal(t->dims, l.dims);
     assert_memory_equal(t->shape, l.shape, l.dims * sizeof *l.shape);
