@@ -13,6 +13,47 @@ static void *checked(void *memory, size_t count)
     return memory;
 }
 
+bool system_is_plain(const System *in) { return !in->op->init && !in->op->clear; }
+
+/* ---- large blocks --------------------------------------------------------------------------- */
+
+enum { SPARES = sizeof((Stack *)NULL)->spare / sizeof(struct Made), LARGE = 1 << 20 };
+
+static bool may_be_spared(const System *in, size_t count)
+{
+    return system_is_plain(in) && count * in->op->bytes >= LARGE;
+}
+
+static void give_back(const System *in, Stack *s, struct Made block)
+{
+    for (size_t k = 0; k < SPARES && may_be_spared(in, block.count); k++)
+        if (!s->spare[k].entries) {
+            s->spare[k] = block;
+            return;
+        }
+    free(block.entries);
+}
+
+/* A block of that many entries, or NULL. */
+static void *take_spare(const System *in, Stack *s, size_t count)
+{
+    for (size_t k = 0; k < SPARES && may_be_spared(in, count); k++)
+        if (s->spare[k].entries && s->spare[k].count == count) {
+            void *entries = s->spare[k].entries;
+            s->spare[k].entries = NULL;
+            return entries;
+        }
+    return NULL;
+}
+
+static void drop_spares(Stack *s)
+{
+    for (size_t k = 0; k < SPARES; k++)
+        free(s->spare[k].entries);
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------- */
+
 void system_begin(System *in, const Operations *op)
 {
     *in = (System){.op = op, .threads = 1};
@@ -24,6 +65,7 @@ void system_free(System *in)
     if (!in)
         return;
     scope_close(in, 0);
+    drop_spares(in->stacks);
     free(in->stacks->made);
     free(in->stacks);
     if (in->op->destroy)
@@ -49,6 +91,7 @@ void team_end(System *in)
     for (int k = 1; k < in->threads; k++) {
         if (in->stacks[k].count)
             stop_on_bug(__func__, "a thread left a scope open");
+        drop_spares(&in->stacks[k]);
         free(in->stacks[k].made);
     }
     in->threads = 1;
@@ -70,7 +113,7 @@ void scope_close(System *in, Scope scope)
         s->count--;
         if (in->op->clear)
             in->op->clear(in, s->made[s->count].entries, s->made[s->count].count);
-        free(s->made[s->count].entries);
+        give_back(in, s, s->made[s->count]);
     }
 }
 
@@ -92,8 +135,6 @@ Matrix scope_keep(System *in, Scope scope, Matrix A)
     return A;
 }
 
-bool system_is_plain(const System *in) { return !in->op->init && !in->op->clear; }
-
 void *system_entries(System *in, size_t count, bool unset)
 {
     Stack *s = stack_of(in);
@@ -102,8 +143,12 @@ void *system_entries(System *in, size_t count, bool unset)
         s->made = checked(realloc(s->made, s->room * sizeof *s->made), s->room);
     }
     size_t room = count ? count : 1;
-    void *entries = unset && system_is_plain(in) ? malloc(room * in->op->bytes)
-                                                 : calloc(room, in->op->bytes);
+    void *entries = take_spare(in, s, count);
+    if (entries && !unset)
+        memset(entries, 0, count * in->op->bytes);
+    if (!entries)
+        entries = unset && system_is_plain(in) ? malloc(room * in->op->bytes)
+                                               : calloc(room, in->op->bytes);
     s->made[s->count].entries = checked(entries, count);
     s->made[s->count].count = count;
     s->count++;

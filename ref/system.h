@@ -57,6 +57,7 @@ typedef struct Stack {
         size_t count;
     } * made;
     size_t count, room;
+    struct Made spare[8]; /* large blocks of a plain system, to be used again: new pages are dear */
 } Stack;
 
 struct System {

@@ -11,9 +11,10 @@
  * with xi uniform in [-1, 1]: the root mean square of a rounding to nearest, u / sqrt(3), is kept.
  *
  * The value a run gives depends on the seed alone: sums run in a fixed order without BLAS, and exp
- * is spelled out in IEEE operations, because the last bit of a library's exp differs from machine to
+ * is that of exp.h, spelled out in IEEE operations, because the last bit of a library's exp differs from machine to
  * machine and an error scale is stored in golden files.
  */
+#include "exp.h"
 #include "noisy_sums.h"
 #include "systems.h"
 
@@ -107,32 +108,6 @@ static void divide(System *in, void *z, const void *x, const void *c, size_t n)
     perturb(in, z, n);
 }
 
-static double two_to(int k) /* -1022 <= k <= 1023 */
-{
-    uint64_t word = (uint64_t)(k + 1023) << 52;
-    double y;
-    memcpy(&y, &word, sizeof y);
-    return y;
-}
-
-/* exp(x) = 2^k exp(r), |r| <= log(2)/2, Taylor's polynomial to r^14: the first term left out is
- * 1e-19. To about 2 units in the last place, in the same bits everywhere. */
-static double plain_exp(double x)
-{
-    if (isnan(x) || x > 709.7)
-        return isnan(x) ? x : INFINITY;
-    if (x < -745.2)
-        return 0;
-    double k = rint(x * 1.4426950408889634);
-    /* log(2) in two parts; the first has 33 bits, so k times it is exact (Cody and Waite 1980). */
-    double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
-    double y = 1;
-    for (int n = 14; n > 0; n--)
-        y = 1 + y * r / n;
-    int half = (int)k / 2;
-    return y * two_to(half) * two_to((int)k - half);
-}
-
 static double plain_log(double x) /* correctly rounded, by MPFR: one per row of a softmax */
 {
     mpfr_t y;
@@ -151,19 +126,19 @@ static void map_run(System *in, Function f, void *y, const void *x, size_t n)
     for (size_t k = 0; k < n; k++)
         switch (f) {
         case SIGMOID:
-            v[k] = 1 / (1 + plain_exp(-a[k]));
+            v[k] = 1 / (1 + exp_f64(-a[k]));
             break;
         case SILU:
-            v[k] = a[k] / (1 + plain_exp(-a[k]));
+            v[k] = a[k] / (1 + exp_f64(-a[k]));
             break;
         case EXP:
-            v[k] = plain_exp(a[k]);
+            v[k] = exp_f64(a[k]);
             break;
         case LOG:
             v[k] = plain_log(a[k]);
             break;
         case SILU_SLOPE: {
-            double gate = 1 / (1 + plain_exp(-a[k]));
+            double gate = 1 / (1 + exp_f64(-a[k]));
             v[k] = gate * (1 + a[k] * (1 - gate));
             break;
         }

@@ -1,48 +1,67 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "noisy_sums.h"
 
-#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-/* A tile of C and of the sums of absolute values, small enough to stay in the cache. */
-enum { TILE_ROWS = 4, TILE_COLS = 64 };
+/* A tile of C and of the sums of absolute values, small enough for a processor's registers. */
+enum { TILE_ROWS = 4, LANES = 8, VECTORS = 2, TILE_COLS = LANES * VECTORS };
+typedef double Vector __attribute__((vector_size(LANES * sizeof(double))));
+typedef int64_t Words __attribute__((vector_size(LANES * sizeof(double))));
+
 typedef struct SumTile {
-    double value[TILE_ROWS][TILE_COLS], size[TILE_ROWS][TILE_COLS];
+    Vector value[TILE_ROWS][VECTORS], size[TILE_ROWS][VECTORS];
 } SumTile;
 
-/* Adds a[i] b[j] to every entry: k by k upwards, the order of additions that dot has, in loops that
- * compilers vectorise. Absent operands are stored as 0, and what they add changes nothing. */
+/* Adds a[i] b[j] to every entry: k by k upwards, the order of additions that dot has. Absent operands are
+ * stored as 0, and what they add changes nothing. */
 __attribute__((target_clones("avx512f", "avx2", "default"))) static void
-add_outer_products(SumTile *t, const double *const a[TILE_ROWS], const double *b, size_t stride,
-                   size_t first, size_t end)
+add_outer_products(SumTile *t, const double *const a[TILE_ROWS], const Vector *b, size_t first,
+                   size_t end)
 {
+    SumTile sums = *t;
     for (size_t k = first; k < end; k++)
-        for (size_t i = 0; i < TILE_ROWS; i++) {
-            double factor = a[i][k];
-            for (size_t j = 0; j < TILE_COLS; j++) {
-                double term = factor * b[k * stride + j];
-                t->value[i][j] += term;
-                t->size[i][j] += fabs(term);
+        for (size_t i = 0; i < TILE_ROWS; i++)
+            for (size_t v = 0; v < VECTORS; v++) {
+                Vector term = a[i][k] * b[k * VECTORS + v];
+                sums.value[i][v] += term;
+                sums.size[i][v] += (Vector)((Words)term & INT64_MAX); /* |term| */
             }
-        }
+    *t = sums;
 }
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/* By small squares, which stay in the cache where one side of the copy runs across lines. */
-static Packed packed(Matrix A, bool transposed, size_t rows, size_t cols)
+/* The rows (or columns) of A one after the other, and zeros after them up to `lines`. By small squares,
+ * which stay in the cache where one side of the copy runs across lines. */
+static double *lines_of(Matrix A, bool transposed, size_t lines)
 {
     enum { SQUARE = 16 };
-    Packed p = {room_for("sums_begin", rows * cols, sizeof(double)), cols};
+    size_t length = transposed ? A.rows : A.cols;
+    double *p = room_for("sums_begin", lines * length, sizeof *p);
     for (size_t i = 0; i < A.rows; i += SQUARE)
         for (size_t j = 0; j < A.cols; j += SQUARE)
             for (size_t r = i; r < least(i + SQUARE, A.rows); r++) {
                 const double *from = (const double *)A.entries + r * A.stride;
-                double *to = transposed ? p.at + r : p.at + r * cols;
                 for (size_t c = j; c < least(j + SQUARE, A.cols); c++)
-                    to[transposed ? c * cols : c] = from[c];
+                    p[transposed ? c * length + r : r * length + c] = from[c];
             }
     return p;
+}
+
+/* The columns (or rows) of B in panels of TILE_COLS, each panel row by row: as a tile reads them. */
+static Vector *panels_of(Matrix B, bool transposed, size_t cols)
+{
+    size_t length = transposed ? B.cols : B.rows, count = transposed ? B.rows : B.cols;
+    double *p = aligned_alloc(sizeof(Vector), cols * length * sizeof *p + sizeof(Vector)), *to = p;
+    const double *from = B.entries;
+    if (!p)
+        stop_on_bug("sums_begin", "out of memory for %zu x %zu numbers", length, cols);
+    for (size_t j = 0; j < cols; j += TILE_COLS)
+        for (size_t k = 0; k < length; k++)
+            for (size_t c = j; c < j + TILE_COLS; c++)
+                *to++ = c >= count ? 0 : from[transposed ? c * B.stride + k : k * B.stride + c];
+    return (Vector *)p;
 }
 
 /* x - x is 0 for a number, NaN otherwise; no branch, so that compilers vectorise the loop. */
@@ -96,7 +115,7 @@ static void sum_rows(const Sums *t, size_t i)
     size_t rows = least(TILE_ROWS, t->C.rows - i), cols = t->C.cols;
     const double *lines[TILE_ROWS];
     for (size_t r = 0; r < TILE_ROWS; r++)
-        lines[r] = t->a.at + (i + r) * t->a.stride;
+        lines[r] = t->a + (i + r) * t->inner;
     Range in_rows = any_of(t, row_terms, i, i + rows);
     for (size_t j = 0; j < cols; j += TILE_COLS) {
         size_t width = least(TILE_COLS, cols - j);
@@ -104,12 +123,14 @@ static void sum_rows(const Sums *t, size_t i)
         if (!band_meets(seen_from(t->C.band, i, j), rows, width))
             continue;
         SumTile tile = {0};
-        add_outer_products(&tile, lines, t->b.at + j, t->b.stride, k.first, k.end);
+        add_outer_products(&tile, lines, (const Vector *)t->b + j / LANES * t->inner, k.first,
+                           k.end);
         for (size_t r = 0; r < rows; r++) {
             Range present = common(row_range(t->C, i + r), (Range){j, j + width});
             for (size_t c = present.first; c < present.end; c++) {
-                *(double *)entry(t->C, i + r, c) = tile.value[r][c - j];
-                t->sizes[r * cols + c] = tile.size[r][c - j];
+                size_t v = (c - j) / LANES, lane = (c - j) % LANES;
+                *(double *)entry(t->C, i + r, c) = tile.value[r][v][lane];
+                t->sizes[r * cols + c] = tile.size[r][v][lane];
             }
         }
     }
@@ -119,10 +140,10 @@ bool sums_begin(Sums *s, Matrix C, Matrix A, Matrix B, ProductKind kind)
 {
     if (!all_finite(A) || !all_finite(B))
         return false;
-    size_t inner = kind == PRODUCT_TN ? A.rows : A.cols;
     *s = (Sums){.C = C, .A = A, .B = B, .kind = kind};
-    s->a = packed(A, kind == PRODUCT_TN, filled_up(C.rows, TILE_ROWS), inner);
-    s->b = packed(B, kind == PRODUCT_NT, inner, filled_up(C.cols, TILE_COLS));
+    s->inner = kind == PRODUCT_TN ? A.rows : A.cols;
+    s->a = lines_of(A, kind == PRODUCT_TN, filled_up(C.rows, TILE_ROWS));
+    s->b = panels_of(B, kind == PRODUCT_NT, filled_up(C.cols, TILE_COLS));
     s->sizes = room_for(__func__, TILE_ROWS * C.cols, sizeof *s->sizes);
     return true;
 }
@@ -142,7 +163,7 @@ size_t sums_terms(const Sums *s, size_t i, size_t j)
 
 void sums_end(Sums *s)
 {
-    free(s->a.at);
-    free(s->b.at);
+    free(s->a);
+    free(s->b);
     free(s->sizes);
 }

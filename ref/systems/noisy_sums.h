@@ -9,16 +9,12 @@
 
 #include "system.h"
 
-/* An operand as plain numbers, its rows and columns filled up with zeros to whole tiles. */
-typedef struct Packed {
-    double *at;
-    size_t stride;
-} Packed;
-
 typedef struct Sums {
     Matrix C, A, B;
     ProductKind kind;
-    Packed a, b;
+    size_t inner; /* terms of an entry without masks */
+    double *a;    /* the operands, as tiles read them */
+    void *b;
     double *sizes; /* of the rows of one tile */
 } Sums;
 

@@ -126,7 +126,7 @@ static void say_machine(Bench *b, double load)
 int main(int argc, char **argv)
 {
     /* As the castle program does: matrices come and go. */
-    mallopt(M_MMAP_THRESHOLD, 1 << 27);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     argp_err_exit_status = 2;
     Bench b = {.report = json_object(), .threads = cores() < MOST_THREADS ? 1 : MOST_THREADS};
