@@ -191,26 +191,17 @@ static bool same_numbers(const SafetensorsFile *file, const char *name, NumberTy
         return false;
     for (size_t k = 0; k < t->count; k++) {
         double x = tensor_value(t, k);
-        if (x != numbers[k] && !(isnan(x) && isnan(numbers[k])))
+        bool same = x == numbers[k] && !signbit(x) == !signbit(numbers[k]);
+        if (!same && !(isnan(x) && isnan(numbers[k])))
             return false;
     }
     return true;
 }
 
-static bool same_metadata(const SafetensorsFile *file, const char *key, const char *expected)
-{
-    const char *found = safetensors_metadata(file, key);
-    return found && strcmp(found, expected) == 0;
-}
-
+/* That the inputs are the task's and no answer is missing. */
 static bool holds_task(const SafetensorsFile *file, const Task *t)
 {
-    char text[60];
-    task_describe_window(t, text, sizeof text);
-    bool same = same_metadata(file, "window", text);
-    task_describe_scale(t, text, sizeof text);
-    same = same && same_metadata(file, "scale", text) &&
-           same_metadata(file, "arithmetic", t->arithmetic.name);
+    bool same = true;
     for (Input k = 0; same && !t->size.width && k < INPUTS; k++)
         same = same_numbers(file, input_name(k), t->type, input_layout(&t->size), t->input[k]);
     for (LayerInput k = 0; same && t->size.width && k < LAYER_INPUTS; k++)
@@ -256,6 +247,41 @@ static bool read_number(long long *n, const SafetensorsFile *file, const char *k
                 path, key, text ? "" : "missing", text ? text : "");
 }
 
+GoldenConventions golden_conventions(const GoldenCase *c)
+{
+    const Task t = {.window = c->window, .scale = c->scale};
+    GoldenConventions all = {.variant = variant_name(c->variant),
+                             .arithmetic = case_arithmetic(c->type)};
+    task_describe_window(&t, all.window, sizeof all.window);
+    task_describe_scale(&t, all.scale, sizeof all.scale);
+    return all;
+}
+
+/* `absent` is what a file means that does not have the key, or NULL if every file has it. */
+static bool is_said(const SafetensorsFile *file, const char *key, const char *expected,
+                    const char *absent, const char *name, Failure *f)
+{
+    const char *found = safetensors_metadata(file, key);
+    if (!found)
+        found = absent;
+    if (found && strcmp(found, expected) == 0)
+        return true;
+    char quoted[60];
+    failure_quote(quoted, sizeof quoted, found ? found : "");
+    return fail(f, "%s: metadata \"%s\" is \"%s\"; expected \"%s\"", name, key, quoted, expected);
+}
+
+static bool is_of_case(const SafetensorsFile *file, const GoldenCase *c, const char *name,
+                       Failure *f)
+{
+    GoldenConventions expected = golden_conventions(c);
+    return is_said(file, "case", c->id, NULL, name, f) &&
+           is_said(file, "window", expected.window, NULL, name, f) &&
+           is_said(file, "scale", expected.scale, NULL, name, f) &&
+           is_said(file, "variant", expected.variant, variant_name(CASTLE), name, f) &&
+           is_said(file, "arithmetic", expected.arithmetic, NULL, name, f);
+}
+
 bool golden_certificate(GoldenCertificate *g, const GoldenCase *c, const char *path, Failure *f)
 {
     SafetensorsFile *file = safetensors_open(path, f);
@@ -263,25 +289,23 @@ bool golden_certificate(GoldenCertificate *g, const GoldenCase *c, const char *p
         return false;
     char name[160];
     failure_quote_path(name, sizeof name, path);
-    const char *id = safetensors_metadata(file, "case");
+    const char *sequential = safetensors_metadata(file, "sequential");
     long long elements = 0, masked = 0, undefined = 0, ties = 0, bits = 0, radius = 0;
-    bool ok = id && strcmp(id, c->id) == 0;
-    if (!ok)
-        fail(f, "%s: holds case \"%.60s\"; expected \"%s\"", name, id ? id : "", c->id);
-    ok = ok && read_number(&elements, file, "elements", name, f) &&
-         read_number(&masked, file, "masked", name, f) &&
-         read_number(&undefined, file, "undefined", name, f) &&
-         read_number(&ties, file, "ties", name, f) && read_number(&bits, file, "bits", name, f) &&
-         read_number(&radius, file, "log2_radius", name, f);
+    bool ok = is_of_case(file, c, name, f) && read_number(&elements, file, "elements", name, f) &&
+              read_number(&masked, file, "masked", name, f) &&
+              read_number(&undefined, file, "undefined", name, f) &&
+              read_number(&ties, file, "ties", name, f) &&
+              read_number(&bits, file, "bits", name, f) &&
+              read_number(&radius, file, "log2_radius", name, f);
     if (ok)
-        *g = (GoldenCertificate){
-            .elements = (size_t)elements,
-            .masked = (size_t)masked,
-            .undefined = (size_t)undefined,
-            .ties = (size_t)ties,
-            .bits = (long)bits,
-            .radius = (int)radius,
-            .sequentially = same_metadata(file, "sequential", "inside every ball")};
+        *g = (GoldenCertificate){.elements = (size_t)elements,
+                                 .masked = (size_t)masked,
+                                 .undefined = (size_t)undefined,
+                                 .ties = (size_t)ties,
+                                 .bits = (long)bits,
+                                 .radius = (int)radius,
+                                 .sequentially = sequential &&
+                                                 strcmp(sequential, "inside every ball") == 0};
     safetensors_close(file);
     return ok;
 }
