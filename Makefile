@@ -83,7 +83,7 @@ PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-o
            libjansson-dev nettle-dev libzip-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind python3-mpmath python3-gmpy2 \
-               man-db
+               python3-numpy g++ man-db
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
 define install_packages

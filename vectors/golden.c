@@ -72,19 +72,23 @@ static Task beginning(const Task *t, size_t length)
 
 /* ---- certificates ----------------------------------------------------------------------------- */
 
-static GoldenCertificate certificate_of(const Truths *t, const Task *task)
+/* Of the answers first .. end - 1. */
+static GoldenCertificate certificate_of(const Truths *t, const Task *task, Answer first, Answer end)
 {
     double widest = t->log2_radius;
     int radius = widest <= RADIUS_USUAL     ? RADIUS_USUAL
                  : widest <= RADIUS_IMPLIED ? RADIUS_IMPLIED
                                             : (int)ceil(widest);
-    return (GoldenCertificate){.elements = t->certified + t->ties + t->undefined + t->masked,
-                               .ties = t->ties,
-                               .undefined = t->undefined,
-                               .masked = t->masked,
-                               .bits = t->bits,
-                               .radius = radius,
-                               .sequentially = t->naive == task_problems(task)};
+    GoldenCertificate g = {
+        .bits = t->bits, .radius = radius, .sequentially = t->naive == task_problems(task)};
+    for (Answer a = first; a < end; a++) {
+        for (unsigned k = 0; k < CERTIFICATES; k++)
+            g.elements += t->tally[a][k];
+        g.ties += t->tally[a][TIE];
+        g.undefined += t->tally[a][UNDEFINED];
+        g.masked += t->tally[a][MASKED];
+    }
+    return g;
 }
 
 static void join(GoldenCertificate *all, GoldenCertificate more)
@@ -145,7 +149,7 @@ static bool add_caches(SafetensorsWriter *w, GoldenCertificate *g, const Task *t
             char name[40];
             snprintf(name, sizeof name, "u@%zu", c->step[k]);
             truths_write_one(&truths, &first, ANSWER_U, name, w);
-            join(g, certificate_of(&truths, &first));
+            join(g, certificate_of(&truths, &first, ANSWER_U, ANSWER_U + 1));
             truths_free(&truths);
         }
         task_free(&first);
@@ -166,7 +170,7 @@ bool golden_write(const GoldenCase *c, const char *dumps, const char *path, Fail
         return false;
     }
     SafetensorsWriter *w = safetensors_writer_new();
-    GoldenCertificate certificate = certificate_of(&truths, &task);
+    GoldenCertificate certificate = certificate_of(&truths, &task, 0, ANSWERS);
     safetensors_add_metadata(w, "case", c->id);
     safetensors_add_metadata(w, "licence", "CC0-1.0");
     task_write(&task, w);
@@ -282,6 +286,19 @@ static bool is_of_case(const SafetensorsFile *file, const GoldenCase *c, const c
            is_said(file, "arithmetic", expected.arithmetic, NULL, name, f);
 }
 
+/* Numbers of all answers X, which are what has an X.lo. */
+static size_t elements_of(const SafetensorsFile *file)
+{
+    size_t elements = 0;
+    for (size_t k = 0; k < safetensors_count(file); k++) {
+        const Tensor *t = safetensors_at(file, k);
+        char name[80];
+        snprintf(name, sizeof name, "%.60s.lo", t->name);
+        elements += safetensors_find(file, name) ? t->count : 0;
+    }
+    return elements;
+}
+
 bool golden_certificate(GoldenCertificate *g, const GoldenCase *c, const char *path, Failure *f)
 {
     SafetensorsFile *file = safetensors_open(path, f);
@@ -297,6 +314,10 @@ bool golden_certificate(GoldenCertificate *g, const GoldenCase *c, const char *p
               read_number(&ties, file, "ties", name, f) &&
               read_number(&bits, file, "bits", name, f) &&
               read_number(&radius, file, "log2_radius", name, f);
+    size_t there = elements_of(file);
+    if (ok && (size_t)elements != there)
+        ok = fail(f, "%s: metadata \"elements\" is %lld; its answers have %zu numbers", name,
+                  elements, there);
     if (ok)
         *g = (GoldenCertificate){.elements = (size_t)elements,
                                  .masked = (size_t)masked,
