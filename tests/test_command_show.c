@@ -140,6 +140,7 @@ static size_t assert_numbers(const SafetensorsFile *file, const Tensor *t)
     const char *at = strstr(last.out, title);
     if (!at)
         complain("there is no tensor ", t->name);
+    assert_non_null(at);
     at = strchr(at + 1, '\n') + 1;
     (void)snprintf(name, sizeof name, "%s.lo", t->name);
     const Tensor *lo = safetensors_find(file, name);

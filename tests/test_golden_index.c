@@ -10,6 +10,9 @@
 #include "golden_support.h"
 #include "whole_file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 static json_t *index_in(const char *folder, CaseTier tier)
 {
     Failure f = {""};
@@ -134,6 +137,31 @@ static void there_is_no_index_of_nothing(void **state)
     assert_contains(f.text, "no-such-folder: holds no golden file");
 }
 
+/* While another process writes the index this one waits; then it sees that one's files. */
+static void the_last_to_write_sees_all_files(void **state)
+{
+    const char *folder = fresh_folder(), *late = file_of(folder, "tiny-one-token-f32");
+    Failure f;
+    int status;
+    (void)state;
+    assert_int_equal(remove(late), 0);
+    int lock = open(folder, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(lock);
+        _exit(index_write(&few, TIER_CORE, folder, &f) ? 0 : 1);
+    }
+    (void)usleep(200000); /* enough for a process that does not wait */
+    copy_file(file_of(scratch_path("good"), "tiny-one-token-f32"), late);
+    assert_int_equal(flock(lock, LOCK_UN), 0);
+    assert_int_equal(close(lock), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_same_file(path_in(folder, "index.json"), path_in(scratch_path("good"), "index.json"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +169,7 @@ int main(void)
         cmocka_unit_test(the_whole_is_counted),
         cmocka_unit_test(only_files_that_are_there_are_listed),
         cmocka_unit_test(there_is_no_index_of_nothing),
+        cmocka_unit_test(the_last_to_write_sees_all_files),
     };
     return cmocka_run_group_tests(tests, few_made, few_dropped);
 }
