@@ -17,7 +17,7 @@ INCLUDE = -Iref -Iref/systems -Ivectors -Iproofs
 # Arb is a library of its own in FLINT 2 (Debian 12) and part of FLINT 3 (Debian 13). These are
 # evaluated when a recipe runs, after `make deps`.
 ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo -lflint-arb)
-LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lm
+LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lzip -lm
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
 COMMANDS = ref/main.c $(wildcard vectors/command_*.c) proofs/verify.c
@@ -83,10 +83,11 @@ $B/tests/%: $B/tests/%.o $B/tests/libsupport.a $B/libcastle.a
 # ---- what it needs -------------------------------------------------------------------------------
 
 PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-openmp-dev \
-           libjansson-dev nettle-dev libcmocka-dev
+           libjansson-dev nettle-dev libzip-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
-PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind man-db
-PACKAGES_BENCH = python3-mpmath python3-gmpy2 python3-numpy python3-torch gnuplot-nox
+PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind g++ man-db python3-mpmath \
+               python3-gmpy2 python3-numpy
+PACKAGES_BENCH = $(PACKAGES_DEV) python3-torch gnuplot-nox
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
 define install_packages

@@ -20,6 +20,9 @@ static const struct Command {
     {"check", command_check, "judge a kernel's dump: right, suspect or wrong"},
     {"oracle", command_oracle, "write the correctly rounded answers for a file's inputs"},
     {"emit", command_emit, "compute golden test vectors"},
+    {"list", command_list, "list the golden test vectors there are"},
+    {"show", command_show, "a page about one golden test vector"},
+    {"export", command_export, "a golden test vector as JSON, npz or a C header"},
     {"verify", command_verify, "reproduce Theorem 1 in every number system"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -35,6 +38,7 @@ static void usage(FILE *out)
           "  castle check mykernel.safetensors\n"
           "  castle oracle mykernel.safetensors -o truth.safetensors\n"
           "  castle emit --out build/golden\n"
+          "  castle list --family neg\n"
           "  castle verify\n\n"
           "`castle COMMAND --help` explains a command; `man castle` has it all.\n"
           "Exit status: 0 right, 1 the kernel is wrong, 2 unusable input or options.\n",
@@ -69,6 +73,23 @@ static void check_output(void)
     }
 }
 
+static int refuse_command(const char *name)
+{
+    char quoted[60], known[200] = "";
+    Failure f;
+    failure_quote(quoted, sizeof quoted, name);
+    for (size_t k = 0; k < COMMANDS; k++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s",
+                 !k                  ? ""
+                 : k == COMMANDS - 1 ? " or "
+                                     : ", ",
+                 commands[k].name);
+    }
+    fail(&f, "unknown command \"%s\"; expected %s (castle --help)", quoted, known);
+    return refuse("castle", &f);
+}
+
 int main(int argc, char **argv)
 {
     /* Matrices come and go: keep their pages instead of faulting them in again. Speed only. 32 MiB is
@@ -97,8 +118,5 @@ int main(int argc, char **argv)
             argv[1] = name;
             return commands[k].run(argc - 1, argv + 1);
         }
-    Failure f;
-    fail(&f, "unknown command \"%s\"; expected check, oracle, emit or verify (castle --help)",
-         argv[1]);
-    return refuse("castle", &f);
+    return refuse_command(argv[1]);
 }

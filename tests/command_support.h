@@ -50,6 +50,9 @@ extern Run last;
 #define run(...) run_with(&(Setting){0}, WORDS(__VA_ARGS__))
 void run_with(const Setting *, const char *const *words);
 
+/* Starts it beside the test, silent; the caller waits for it. */
+pid_t start(const char *const *words);
+
 /* ---- what it should have done ---------------------------------------------------------------- */
 
 /* Says all about the last run, then fails. */

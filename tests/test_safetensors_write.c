@@ -265,7 +265,7 @@ static void test_foreign_temporary_is_left_alone(void **state)
     size_t size;
 
     (void)state;
-    (void)snprintf(name, sizeof name, ".safetensors-%ld-0.tmp", (long)getpid());
+    (void)snprintf(name, sizeof name, ".castle-%ld-0.tmp", (long)getpid());
     write_file(scratch_path(name), "mine", 4);
     write_good(writer, "file");
     safetensors_writer_free(writer);

@@ -9,6 +9,8 @@
 #include "vectors_support.h"
 
 #include <dirent.h>
+#include <ftw.h>
+#include <sys/stat.h>
 
 enum { MOST_PATHS = 200 };
 
@@ -40,6 +42,19 @@ const char *scratch_path(const char *name)
     return paths[k];
 }
 
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+void remove_tree(const char *path)
+{
+    assert_int_equal(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 size_t scratch_files(bool and_remove)
 {
     DIR *folder = opendir(scratch);
@@ -54,7 +69,7 @@ size_t scratch_files(bool and_remove)
         count++;
         (void)snprintf(path, sizeof path, "%s/%s", scratch, entry->d_name);
         if (and_remove)
-            assert_int_equal(remove(path), 0);
+            remove_tree(path);
     }
     assert_int_equal(closedir(folder), 0);
     return count;

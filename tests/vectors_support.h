@@ -14,18 +14,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The only folder that a test program writes to; flat, so that removing it is simple. */
+/* The only folder that a test program writes to. */
 extern char scratch[64];
 
 int scratch_make(void **state);
-int scratch_clear(void **state); /* removes its files */
+int scratch_clear(void **state); /* removes what is in it */
 int scratch_remove(void **state);
 
 /* The path of a file in the scratch folder; valid until the program ends. */
 const char *scratch_path(const char *name);
 
-/* Number of files in the scratch folder; removes them if asked to. */
+/* Number of files and folders in the scratch folder; removes them if asked to. */
 size_t scratch_files(bool and_remove);
+
+void remove_tree(const char *path); /* a file, or a folder and all that is in it */
 
 void write_file(const char *path, const void *bytes, size_t size);
 

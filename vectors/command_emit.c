@@ -4,23 +4,24 @@
 #include "commands.h"
 #include "golden_index.h"
 #include "progress.h"
+#include "selection.h"
 
 #include <argp.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 typedef struct Options {
-    const char *out, *pattern, *dumps;
-    bool tier[2], force;
+    const char *out, *dumps;
+    Selection selection;
+    bool force;
     size_t shard, shards; /* K of N, from 1 */
 } Options;
 
 enum { OPTION_SHARD = 256, OPTION_DUMPS, OPTION_FORCE };
-enum { PATH = 4096, LONG = 512 };
+enum { PATH = 4096, LONGEST_OUT = PATH - 100, LONG = 512 };
 
 static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "the folder to write to (required); made where it is missing", 0},
@@ -45,15 +46,6 @@ static void read_shard(Options *o, const char *text, const struct argp_state *st
     o->shards = n;
 }
 
-static void read_tier(Options *o, const char *text, const struct argp_state *state)
-{
-    bool all = strcmp(text, "all") == 0;
-    o->tier[TIER_CORE] = all || strcmp(text, "core") == 0;
-    o->tier[TIER_PAPER] = all || strcmp(text, "paper") == 0;
-    if (!o->tier[TIER_CORE] && !o->tier[TIER_PAPER])
-        argp_error(state, "--tier is \"%s\"; expected core, paper or all", text);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     Options *o = state->input;
@@ -62,10 +54,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->out = arg;
         return 0;
     case 't':
-        read_tier(o, arg, state);
+        selection_read_tier(&o->selection, arg, state);
         return 0;
     case 'c':
-        o->pattern = arg;
+        o->selection.pattern = arg;
         return 0;
     case OPTION_SHARD:
         read_shard(o, arg, state);
@@ -87,29 +79,42 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* The cases that are asked for. */
 typedef struct Work {
     const GoldenCase **at;
-    size_t count, done, kept; /* kept: there already */
+    size_t count, kept; /* kept: there already */
+    bool tier[2];       /* in which there are any */
+    json_t *index[2];   /* what the folder had before, or NULL */
 } Work;
 
-static bool is_asked(const Options *o, const GoldenCase *c)
+/* This shard's part; false with a sentence where there is none. */
+static bool work_of(Work *w, const Options *o, const Cases *cases, Failure *f)
 {
-    return o->tier[c->tier] && (!o->pattern || fnmatch(o->pattern, c->id, 0) == 0);
+    size_t asked = 0;
+    *w = (Work){.at = room_for("command_emit", cases->count, sizeof(GoldenCase *))};
+    for (size_t k = 0; k < cases->count; k++) {
+        const GoldenCase *c = &cases->at[k];
+        if (selection_takes(&o->selection, c) && asked++ % o->shards == o->shard - 1) {
+            w->at[w->count++] = c;
+            w->tier[c->tier] = true;
+        }
+    }
+    if (asked == 0)
+        return selection_is_empty(&o->selection, f);
+    return w->count ||
+           fail(f, "the shard %zu/%zu is empty: there are %zu cases", o->shard, o->shards, asked);
 }
 
-static Work work_of(const Options *o, const Cases *cases)
+/* Whether a file was changed since the folder's index was written. (One that no index lists is not.) */
+static bool was_changed(const Options *o, const GoldenCase *c, const Work *w)
 {
-    Work w = {room_for("command_emit", cases->count + 1, sizeof(GoldenCase *)), 0, 0, 0};
-    size_t asked = 0;
-    for (size_t k = 0; k < cases->count; k++)
-        if (is_asked(o, &cases->at[k]) && asked++ % o->shards == o->shard - 1)
-            w.at[w.count++] = &cases->at[k];
-    return w;
+    Failure ignored;
+    const json_t *index = w->index[c->tier];
+    return index && index_find(index, c->id) && !index_vouches(index, c, o->out, &ignored);
 }
 
 static bool emit_case(const Options *o, const GoldenCase *c, Work *w, Failure *f)
 {
     char path[PATH];
     golden_path(path, sizeof path, o->out, c);
-    if (!o->force && golden_is_current(c, o->dumps, path)) {
+    if (!o->force && golden_is_current(c, o->dumps, path) && !was_changed(o, c, w)) {
 #pragma omp atomic
         w->kept++;
         return true;
@@ -154,25 +159,30 @@ static bool emit_all(const Options *o, Work *w, Failure *f)
 static bool make_folder(const char *path, Failure *f)
 {
     char name[160];
+    failure_quote_path(name, sizeof name, path);
+    if (strlen(path) > LONGEST_OUT)
+        return fail(f, "%s: the folder's name is longer than %d bytes", name, LONGEST_OUT);
     if (mkdir(path, 0777) == 0 || errno == EEXIST)
         return true;
-    failure_quote_path(name, sizeof name, path);
     return fail(f, "%s: cannot be made: %s", name, strerror(errno));
 }
 
 static bool emit(const Options *o, const Cases *cases, Failure *f)
 {
-    Work w = work_of(o, cases);
-    bool ok = true;
-    if (!w.count)
-        ok = o->pattern ? fail(f, "no case matches \"%.100s\"; castle list shows all", o->pattern)
-                        : fail(f, "the shard %zu/%zu is empty", o->shard, o->shards);
-    ok = ok && make_folder(o->out, f) && emit_all(o, &w, f);
+    Work w;
+    bool ok = work_of(&w, o, cases, f) && make_folder(o->out, f);
+    for (CaseTier tier = TIER_CORE; ok && tier <= TIER_PAPER; tier++) {
+        Failure ignored; /* there may be none yet */
+        w.index[tier] = index_read(tier, o->out, &ignored);
+    }
+    ok = ok && emit_all(o, &w, f);
     for (CaseTier tier = TIER_CORE; ok && tier <= TIER_PAPER; tier++)
-        if (o->tier[tier])
+        if (w.tier[tier])
             ok = index_write(cases, tier, o->out, f);
     if (ok)
         printf("%s: %zu cases, %zu of them there already\n", o->out, w.count, w.kept);
+    json_decref(w.index[TIER_CORE]);
+    json_decref(w.index[TIER_PAPER]);
     free(w.at);
     return ok;
 }
@@ -184,8 +194,9 @@ int command_emit(int argc, char **argv)
         parse,
         "--out DIR",
         "Compute golden test vectors, certified answers for the cases of the built-in table, and "
-        "write one safetensors file for each case and an index. What is there already and has "
-        "today's inputs is kept, so that a run that was stopped goes on."
+        "write one safetensors file for each case and an index. What is there already, has today's "
+        "inputs and is what the folder's index has (if it lists it) is kept, so that a run that "
+        "was stopped goes on."
         "\vExamples:\n"
         "  castle emit --out build/golden\n"
         "  castle emit --out build/golden --case 'window-*-bf16'\n"
@@ -194,7 +205,8 @@ int command_emit(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    Options o = {.dumps = "vectors/dumps", .tier = {true, false}, .shard = 1, .shards = 1};
+    Options o = {
+        .dumps = "vectors/dumps", .selection = {.tier = {true, false}}, .shard = 1, .shards = 1};
     Failure failure;
     Cases cases;
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -72,19 +72,23 @@ static Task beginning(const Task *t, size_t length)
 
 /* ---- certificates ----------------------------------------------------------------------------- */
 
-static GoldenCertificate certificate_of(const Truths *t, const Task *task)
+/* Of the answers first .. end - 1. */
+static GoldenCertificate certificate_of(const Truths *t, const Task *task, Answer first, Answer end)
 {
     double widest = t->log2_radius;
     int radius = widest <= RADIUS_USUAL     ? RADIUS_USUAL
                  : widest <= RADIUS_IMPLIED ? RADIUS_IMPLIED
                                             : (int)ceil(widest);
-    return (GoldenCertificate){.elements = t->certified + t->ties + t->undefined + t->masked,
-                               .ties = t->ties,
-                               .undefined = t->undefined,
-                               .masked = t->masked,
-                               .bits = t->bits,
-                               .radius = radius,
-                               .sequentially = t->naive == task_problems(task)};
+    GoldenCertificate g = {
+        .bits = t->bits, .radius = radius, .sequentially = t->naive == task_problems(task)};
+    for (Answer a = first; a < end; a++) {
+        for (unsigned k = 0; k < CERTIFICATES; k++)
+            g.elements += t->tally[a][k];
+        g.ties += t->tally[a][TIE];
+        g.undefined += t->tally[a][UNDEFINED];
+        g.masked += t->tally[a][MASKED];
+    }
+    return g;
 }
 
 static void join(GoldenCertificate *all, GoldenCertificate more)
@@ -145,7 +149,7 @@ static bool add_caches(SafetensorsWriter *w, GoldenCertificate *g, const Task *t
             char name[40];
             snprintf(name, sizeof name, "u@%zu", c->step[k]);
             truths_write_one(&truths, &first, ANSWER_U, name, w);
-            join(g, certificate_of(&truths, &first));
+            join(g, certificate_of(&truths, &first, ANSWER_U, ANSWER_U + 1));
             truths_free(&truths);
         }
         task_free(&first);
@@ -166,7 +170,7 @@ bool golden_write(const GoldenCase *c, const char *dumps, const char *path, Fail
         return false;
     }
     SafetensorsWriter *w = safetensors_writer_new();
-    GoldenCertificate certificate = certificate_of(&truths, &task);
+    GoldenCertificate certificate = certificate_of(&truths, &task, 0, ANSWERS);
     safetensors_add_metadata(w, "case", c->id);
     safetensors_add_metadata(w, "licence", "CC0-1.0");
     task_write(&task, w);
@@ -191,26 +195,17 @@ static bool same_numbers(const SafetensorsFile *file, const char *name, NumberTy
         return false;
     for (size_t k = 0; k < t->count; k++) {
         double x = tensor_value(t, k);
-        if (x != numbers[k] && !(isnan(x) && isnan(numbers[k])))
+        bool same = x == numbers[k] && !signbit(x) == !signbit(numbers[k]);
+        if (!same && !(isnan(x) && isnan(numbers[k])))
             return false;
     }
     return true;
 }
 
-static bool same_metadata(const SafetensorsFile *file, const char *key, const char *expected)
-{
-    const char *found = safetensors_metadata(file, key);
-    return found && strcmp(found, expected) == 0;
-}
-
+/* That the inputs are the task's and no answer is missing. */
 static bool holds_task(const SafetensorsFile *file, const Task *t)
 {
-    char text[60];
-    task_describe_window(t, text, sizeof text);
-    bool same = same_metadata(file, "window", text);
-    task_describe_scale(t, text, sizeof text);
-    same = same && same_metadata(file, "scale", text) &&
-           same_metadata(file, "arithmetic", t->arithmetic.name);
+    bool same = true;
     for (Input k = 0; same && !t->size.width && k < INPUTS; k++)
         same = same_numbers(file, input_name(k), t->type, input_layout(&t->size), t->input[k]);
     for (LayerInput k = 0; same && t->size.width && k < LAYER_INPUTS; k++)
@@ -256,6 +251,54 @@ static bool read_number(long long *n, const SafetensorsFile *file, const char *k
                 path, key, text ? "" : "missing", text ? text : "");
 }
 
+GoldenConventions golden_conventions(const GoldenCase *c)
+{
+    const Task t = {.window = c->window, .scale = c->scale};
+    GoldenConventions all = {.variant = variant_name(c->variant),
+                             .arithmetic = case_arithmetic(c->type)};
+    task_describe_window(&t, all.window, sizeof all.window);
+    task_describe_scale(&t, all.scale, sizeof all.scale);
+    return all;
+}
+
+/* `absent` is what a file means that does not have the key, or NULL if every file has it. */
+static bool is_said(const SafetensorsFile *file, const char *key, const char *expected,
+                    const char *absent, const char *name, Failure *f)
+{
+    const char *found = safetensors_metadata(file, key);
+    if (!found)
+        found = absent;
+    if (found && strcmp(found, expected) == 0)
+        return true;
+    char quoted[60];
+    failure_quote(quoted, sizeof quoted, found ? found : "");
+    return fail(f, "%s: metadata \"%s\" is \"%s\"; expected \"%s\"", name, key, quoted, expected);
+}
+
+static bool is_of_case(const SafetensorsFile *file, const GoldenCase *c, const char *name,
+                       Failure *f)
+{
+    GoldenConventions expected = golden_conventions(c);
+    return is_said(file, "case", c->id, NULL, name, f) &&
+           is_said(file, "window", expected.window, NULL, name, f) &&
+           is_said(file, "scale", expected.scale, NULL, name, f) &&
+           is_said(file, "variant", expected.variant, variant_name(CASTLE), name, f) &&
+           is_said(file, "arithmetic", expected.arithmetic, NULL, name, f);
+}
+
+/* Numbers of all answers X, which are what has an X.lo. */
+static size_t elements_of(const SafetensorsFile *file)
+{
+    size_t elements = 0;
+    for (size_t k = 0; k < safetensors_count(file); k++) {
+        const Tensor *t = safetensors_at(file, k);
+        char name[80];
+        snprintf(name, sizeof name, "%.60s.lo", t->name);
+        elements += safetensors_find(file, name) ? t->count : 0;
+    }
+    return elements;
+}
+
 bool golden_certificate(GoldenCertificate *g, const GoldenCase *c, const char *path, Failure *f)
 {
     SafetensorsFile *file = safetensors_open(path, f);
@@ -263,25 +306,27 @@ bool golden_certificate(GoldenCertificate *g, const GoldenCase *c, const char *p
         return false;
     char name[160];
     failure_quote_path(name, sizeof name, path);
-    const char *id = safetensors_metadata(file, "case");
+    const char *sequential = safetensors_metadata(file, "sequential");
     long long elements = 0, masked = 0, undefined = 0, ties = 0, bits = 0, radius = 0;
-    bool ok = id && strcmp(id, c->id) == 0;
-    if (!ok)
-        fail(f, "%s: holds case \"%.60s\"; expected \"%s\"", name, id ? id : "", c->id);
-    ok = ok && read_number(&elements, file, "elements", name, f) &&
-         read_number(&masked, file, "masked", name, f) &&
-         read_number(&undefined, file, "undefined", name, f) &&
-         read_number(&ties, file, "ties", name, f) && read_number(&bits, file, "bits", name, f) &&
-         read_number(&radius, file, "log2_radius", name, f);
+    bool ok = is_of_case(file, c, name, f) && read_number(&elements, file, "elements", name, f) &&
+              read_number(&masked, file, "masked", name, f) &&
+              read_number(&undefined, file, "undefined", name, f) &&
+              read_number(&ties, file, "ties", name, f) &&
+              read_number(&bits, file, "bits", name, f) &&
+              read_number(&radius, file, "log2_radius", name, f);
+    size_t there = elements_of(file);
+    if (ok && (size_t)elements != there)
+        ok = fail(f, "%s: metadata \"elements\" is %lld; its answers have %zu numbers", name,
+                  elements, there);
     if (ok)
-        *g = (GoldenCertificate){
-            .elements = (size_t)elements,
-            .masked = (size_t)masked,
-            .undefined = (size_t)undefined,
-            .ties = (size_t)ties,
-            .bits = (long)bits,
-            .radius = (int)radius,
-            .sequentially = same_metadata(file, "sequential", "inside every ball")};
+        *g = (GoldenCertificate){.elements = (size_t)elements,
+                                 .masked = (size_t)masked,
+                                 .undefined = (size_t)undefined,
+                                 .ties = (size_t)ties,
+                                 .bits = (long)bits,
+                                 .radius = (int)radius,
+                                 .sequentially = sequential &&
+                                                 strcmp(sequential, "inside every ball") == 0};
     safetensors_close(file);
     return ok;
 }

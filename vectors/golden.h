@@ -38,7 +38,15 @@ bool golden_write(const GoldenCase *, const char *dumps, const char *path, Failu
  * also for a file that cannot be read. */
 bool golden_is_current(const GoldenCase *, const char *dumps, const char *path);
 
-/* The certificate that a case's file carries; fails where the file is not that of the case. */
+/* What a file of the case says of its conventions; the names are those of the metadata. */
+typedef struct GoldenConventions {
+    char window[24], scale[40];
+    const char *variant, *arithmetic;
+} GoldenConventions;
+GoldenConventions golden_conventions(const GoldenCase *);
+
+/* The certificate that a case's file carries; fails where the file is another case's, or was made under
+ * other conventions. */
 bool golden_certificate(GoldenCertificate *, const GoldenCase *, const char *path, Failure *);
 
 /* "FOLDER/ID.safetensors" into text, cut to size. */

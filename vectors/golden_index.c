@@ -4,12 +4,16 @@
 #include "bug.h"
 #include "whole_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { PATH = 4096, FORMAT = 1 };
+enum { PATH = 4096 };
 
 const char *index_name(CaseTier tier)
 {
@@ -48,9 +52,10 @@ static json_t *numbers(const size_t *n, size_t count)
     return list;
 }
 
-static void describe_case(json_t *o, const GoldenCase *c)
+json_t *index_description(const GoldenCase *c)
 {
-    json_t *bugs = json_array();
+    GoldenConventions conventions = golden_conventions(c);
+    json_t *o = json_object(), *bugs = json_array();
     set_text(o, "id", c->id);
     set_text(o, "family", case_family_name(c->family));
     set_text(o, "for", c->purpose);
@@ -63,7 +68,7 @@ static void describe_case(json_t *o, const GoldenCase *c)
                         numbers((const size_t[]){c->batch, c->heads, c->length, c->dim}, 4));
     if (c->model)
         set_number(o, "dm", c->model);
-    set_text(o, "variant", variant_name(c->variant));
+    set_text(o, "variant", conventions.variant);
     set_text(o, "type", case_type_suffix(c->type));
     if (c->steps)
         json_object_set_new(o, "steps", numbers(c->step, c->steps));
@@ -73,6 +78,10 @@ static void describe_case(json_t *o, const GoldenCase *c)
             json_array_append_new(splits, numbers(c->split[k].chunk, c->split[k].chunks));
         json_object_set_new(o, "splits", splits);
     }
+    set_text(o, "window", conventions.window);
+    set_text(o, "scale", conventions.scale);
+    set_text(o, "arithmetic", conventions.arithmetic);
+    return o;
 }
 
 static void describe_certificate(json_t *o, const GoldenCertificate *g)
@@ -88,25 +97,13 @@ static void describe_certificate(json_t *o, const GoldenCertificate *g)
     json_object_set_new(o, "certificate", c);
 }
 
-/* The file's own words, where the case has a default for them. */
-static void set_metadata(json_t *o, const char *path, const char *const *keys, size_t count)
-{
-    Failure ignored;
-    SafetensorsFile *file = safetensors_open(path, &ignored);
-    for (size_t k = 0; file && k < count; k++)
-        set_text(o, keys[k], safetensors_metadata(file, keys[k]));
-    safetensors_close(file);
-}
-
 json_t *index_entry(const GoldenCase *c, const char *path, Failure *f)
 {
     GoldenCertificate certificate;
     Bytes bytes;
     if (!golden_certificate(&certificate, c, path, f) || !whole_file_read(&bytes, path, f))
         return NULL;
-    json_t *o = json_object();
-    describe_case(o, c);
-    set_metadata(o, path, (const char *const[]){"window", "scale", "arithmetic"}, 3);
+    json_t *o = index_description(c);
     describe_certificate(o, &certificate);
     const char *slash = strrchr(path, '/');
     set_text(o, "file", slash ? slash + 1 : path);
@@ -140,13 +137,13 @@ static json_t *describe_bugs(const Cases *cases)
     return o;
 }
 
-static json_t *index_document(const Cases *cases, CaseTier tier, json_t *entries)
+json_t *index_document(const Cases *cases, CaseTier tier, json_t *entries)
 {
     size_t bytes = 0;
     for (size_t k = 0; k < json_array_size(entries); k++)
         bytes += (size_t)json_integer_value(json_object_get(json_array_get(entries, k), "bytes"));
     json_t *o = json_object();
-    set_number(o, "format", FORMAT);
+    set_number(o, "format", INDEX_FORMAT);
     set_text(o, "licence", "CC0-1.0");
     set_text(o, "tier", case_tier_name(tier));
     set_number(o, "count", json_array_size(entries));
@@ -157,9 +154,10 @@ static json_t *index_document(const Cases *cases, CaseTier tier, json_t *entries
     return o;
 }
 
-bool index_write(const Cases *cases, CaseTier tier, const char *folder, Failure *f)
+/* An entry for each of the tier's files that is there; NULL if there is none. */
+static json_t *entries_of(const Cases *cases, CaseTier tier, const char *folder, Failure *f)
 {
-    char path[PATH];
+    char path[PATH], name[160];
     json_t *entries = json_array();
     bool ok = true;
     for (size_t k = 0; ok && k < cases->count; k++) {
@@ -172,17 +170,50 @@ bool index_write(const Cases *cases, CaseTier tier, const char *folder, Failure 
         if (ok)
             json_array_append_new(entries, entry);
     }
+    failure_quote_path(name, sizeof name, folder);
     if (ok && !json_array_size(entries))
-        ok = fail(f, "%s: holds no golden file of the tier %s", folder, case_tier_name(tier));
+        ok = fail(f, "%s: holds no golden file of the tier %s", name, case_tier_name(tier));
+    if (ok)
+        return entries;
+    json_decref(entries);
+    return NULL;
+}
+
+static bool write_document(json_t *document, const char *path, Failure *f)
+{
+    char *text = json_dumps(document, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+    if (!text)
+        stop_on_bug(__func__, "the index cannot be made text");
+    const Bytes parts[] = {{text, strlen(text)}, {"\n", 1}};
+    bool ok = whole_file_write(path, parts, 2, f);
+    free(text);
+    return ok;
+}
+
+/* Processes that share a folder write its index one after the other: the last one to look sees all of their
+ * files. Where a file system has no locks, they go without. */
+static int locked_folder(const char *folder)
+{
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (descriptor >= 0 && flock(descriptor, LOCK_EX) != 0 && errno == EINTR)
+        ;
+    return descriptor;
+}
+
+bool index_write(const Cases *cases, CaseTier tier, const char *folder, Failure *f)
+{
+    char path[PATH];
+    int lock = locked_folder(folder);
+    json_t *entries = entries_of(cases, tier, folder, f);
+    bool ok = entries != NULL;
     if (ok) {
         json_t *document = index_document(cases, tier, entries);
-        char *text = json_dumps(document, JSON_INDENT(1) | JSON_ENSURE_ASCII);
-        const Bytes parts[] = {{text, strlen(text)}, {"\n", 1}};
         snprintf(path, sizeof path, "%s/%s", folder, index_name(tier));
-        ok = whole_file_write(path, parts, 2, f);
-        free(text);
+        ok = write_document(document, path, f);
         json_decref(document);
     }
     json_decref(entries);
+    if (lock >= 0)
+        (void)close(lock);
     return ok;
 }

@@ -19,6 +19,7 @@ typedef enum Certificate {
     TIE,       /* the truth could not be told from a midpoint: value or its neighbour */
     UNDEFINED, /* the inputs that reach this element are not all finite */
     MASKED,    /* outside a stage's mask: 0, where the quantity has a value there at all */
+    CERTIFICATES
 } Certificate;
 
 typedef struct Truth {

@@ -29,8 +29,7 @@ static void take_answer(Truths *all, const Task *task, size_t index, Answer a, c
         all->value[a][at + k] = t->value[k];
         all->tail[a][at + k] = t->tail[k];
         all->typed[a][at + k] = truth_in_format(t, k, format);
-        all->masked += t->certificate[k] == MASKED;
-        all->certified += t->certificate[k] == CERTIFIED;
+        all->tally[a][t->certificate[k]]++;
     }
     Problem p = task_problem(task, index);
     size_t run = sigma_run(&p, a), runs = n / run;
@@ -49,7 +48,6 @@ static void solve_problem(Truths *all, const Task *task, size_t index, bool naiv
             if (all->value[a])
                 take_answer(all, task, index, a, &o->truth[a], s->sigma[a]);
         all->ties += o->ties;
-        all->undefined += o->undefined;
         all->bits = o->bits > all->bits ? o->bits : all->bits;
         all->log2_radius = fmax(all->log2_radius, o->log2_radius);
         all->naive += o->naive_ran && !o->naive_outside;

@@ -9,13 +9,15 @@
 #ifndef CASTLE_TRUTHS_H
 #define CASTLE_TRUTHS_H
 
+#include "oracle.h"
 #include "task.h"
 
 typedef struct Truths {
     double *value[ANSWERS], *tail[ANSWERS], *typed[ANSWERS]; /* laid out as the answer */
     double *sigma[ANSWERS];                                  /* laid out by sigma_layout() */
-    size_t certified, ties, undefined, masked;               /* elements */
-    long bits;          /* the highest working precision that was needed */
+    size_t tally[ANSWERS][CERTIFICATES]; /* how many elements have which certificate */
+    size_t ties;                         /* of all answers */
+    long bits;                           /* the highest working precision that was needed */
     double log2_radius; /* of the largest radius / |value| of a certified element */
     size_t naive;       /* problems whose balls hold all that the sequential definition gives */
     size_t outside;     /* elements of it outside their balls: 0, or the suite is wrong */

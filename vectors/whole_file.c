@@ -140,7 +140,9 @@ bool whole_file_read(Bytes *b, const char *path, Failure *f)
     struct stat status;
     failure_quote_path(quoted, sizeof quoted, path);
     *b = (Bytes){0};
-    FILE *file = fopen(path, "rb");
+    /* A pipe would be waited for, but O_NONBLOCK changes nothing for regular files. */
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
     if (!file)
         return fail(f, "%s: cannot be opened: %s", quoted, strerror(errno));
     if (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode)) {
