@@ -64,11 +64,11 @@ int program_run(const char *const *words, char **text)
 const char *python_with(const char *modules)
 {
     const char *candidates[] = {getenv("PYTHON"), "python3", "/usr/bin/python3"};
-    char import[200];
-    (void)snprintf(import, sizeof import, "import %s", modules);
+    static const char found[] = "import importlib.util as u, sys; "
+                                "sys.exit(not all(map(u.find_spec, sys.argv[1].split(', '))))";
     for (size_t k = 0; k < sizeof candidates / sizeof *candidates; k++)
         if (candidates[k] && *candidates[k] &&
-            program_run(PROGRAM(candidates[k], "-c", import), NULL) == 0)
+            program_run(PROGRAM(candidates[k], "-c", found, modules), NULL) == 0)
             return candidates[k];
     return NULL;
 }

@@ -14,7 +14,7 @@ enum { PROGRAM_MISSING = 127 };
 int program_run(const char *const *words, char **text);
 #define PROGRAM(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* The first of $PYTHON, python3 and /usr/bin/python3 that can import these modules ("numpy, torch"), or
+/* The first of $PYTHON, python3 and /usr/bin/python3 that has these modules ("numpy, torch"), or
  * NULL; valid until the program ends. */
 const char *python_with(const char *modules);
 

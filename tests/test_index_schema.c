@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "golden_index.h"
+#include "cases.h"
+#include "command_support.h"
 #include "program_support.h"
-#include "vectors_support.h"
 
 #define SCHEMA "vectors/index.schema.json"
 #define SCRIPT "tests/test_index_schema.py"
@@ -25,26 +25,24 @@ enum { WRITTEN = sizeof written / sizeof *written };
 static Cases cases;
 static json_t *schema, *written_index;
 
+static json_t *loaded(const char *path)
+{
+    json_error_t error;
+    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (!json)
+        print_error("%s:%d: %s\n", path, error.line, error.text);
+    return json;
+}
+
 static int setup(void **state)
 {
     Failure f;
-    json_error_t error;
-    char path[200];
-    if (scratch_make(state) || !cases_read(&cases, NULL, &f))
+    if (command_setup(state) || !cases_read(&cases, NULL, &f))
         return -1;
-    for (size_t k = 0; k < WRITTEN; k++) {
-        const GoldenCase *c = cases_find(&cases, written[k]);
-        assert_non_null(c);
-        golden_path(path, sizeof path, scratch, c);
-        if (!golden_write(c, NULL, path, &f))
-            return -1;
-    }
-    if (!index_write(&cases, TIER_CORE, scratch, &f))
-        return -1;
-    written_index = index_read(TIER_CORE, scratch, &f);
-    schema = json_load_file(SCHEMA, JSON_REJECT_DUPLICATES, &error);
-    if (!schema)
-        print_error("%s:%d: %s\n", SCHEMA, error.line, error.text);
+    for (size_t k = 0; k < WRITTEN; k++)
+        run_right("emit", "--out", scratch, "--case", written[k]);
+    written_index = loaded(scratch_path("index.json"));
+    schema = loaded(SCHEMA);
     return written_index && schema ? 0 : -1;
 }
 
@@ -53,7 +51,7 @@ static int teardown(void **state)
     json_decref(written_index);
     json_decref(schema);
     cases_free(&cases);
-    return scratch_remove(state);
+    return command_teardown(state);
 }
 
 static json_t *definition(const char *name)
