@@ -6,7 +6,8 @@
 
 The folder's index.json says which files there are. Each is read with numpy and with PyTorch (by the loaders
 of vectors/loaders/) and by the package safetensors, into numpy and into PyTorch; all must give the same names,
-shapes and numbers, and the metadata of the index. Tensors must lie without gaps, aligned to their numbers.
+shapes and numbers, and the metadata of the index. Headers must be compact, and tensors lie without gaps,
+aligned to their numbers, as castle-vectors(5) promises.
 (safetensors has no bfloat16 for numpy: there it reads the other tensors.)
 
 Exit status: 0 all files are read, 1 one is not (a sentence says which), 2 the folder cannot be read,
@@ -40,8 +41,13 @@ def header_of(path):
     """The header as it stands, and what stands behind it."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
+        text = file.read(size).decode()
         data = file.read()
+    header = json.loads(text)
+    if text.rstrip(" ") != json.dumps(header, separators=(",", ":")) or "\\" in text:
+        raise Unlike("its header has white space or escapes")
+    if next(iter(header)) != "__metadata__":
+        raise Unlike("its header does not begin with the metadata")
     if (8 + size) % 8:
         raise Unlike(f"its data begin at byte {8 + size}, no multiple of 8")
     return header, data

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * vectors/index.schema.json against what golden_index.c writes: the same names and the same words, no more
- * and no fewer; and by the Python package jsonschema, where that is installed, the whole of it.
+ * and no fewer; by the Python package jsonschema, where that is installed, the whole of it; and the manual
+ * castle-vectors(5), which must name everything.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +14,10 @@
 #include "cases.h"
 #include "command_support.h"
 #include "program_support.h"
+#include "safetensors.h"
 
 #define SCHEMA "vectors/index.schema.json"
+#define MANUAL "docs/castle-vectors.5"
 #define SCRIPT "tests/test_index_schema.py"
 
 /* Between them they have every field: a layer's dm, and the steps and splits of decoding. */
@@ -155,6 +158,54 @@ static void words_are_those_of_the_table(void **state)
     assert_words(words_of("arithmetic"), NUMBER_TYPES, arithmetic_of);
 }
 
+/* ---- the manual ------------------------------------------------------------------------------ */
+
+/* Whether one of the manual's lines that name things (.Li, .It Li) has the word. */
+static bool manual_names(const char *manual, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = manual; (at = strstr(at, word)); at++) {
+        const char *line = at;
+        while (line > manual && line[-1] != '\n')
+            line--;
+        bool whole = at > manual && at[-1] == ' ' && strchr(" ,\n", at[n]);
+        if (whole && (strncmp(line, ".Li ", 4) == 0 || strncmp(line, ".It Li ", 7) == 0))
+            return true;
+    }
+    return false;
+}
+
+static void the_manual_names_every_field_tensor_and_metadata(void **state)
+{
+    (void)state;
+    size_t size;
+    char *manual = (char *)read_whole_file(MANUAL, &size);
+    json_t *parts[] = {schema, definition("case"), definition("certificate")}, *value;
+    const char *key;
+    for (size_t k = 0; k < 3; k++)
+        json_object_foreach(json_object_get(parts[k], "properties"), key, value)
+        {
+            if (!manual_names(manual, key))
+                fail_msg("%s does not name the index's \"%s\"", MANUAL, key);
+        }
+    for (size_t k = 0; k < WRITTEN; k++) {
+        Failure f;
+        char name[80];
+        (void)snprintf(name, sizeof name, "%s.safetensors", written[k]);
+        SafetensorsFile *file = safetensors_open(scratch_path(name), &f);
+        assert_non_null(file);
+        for (size_t i = 0; i < safetensors_metadata_count(file); i++)
+            if (!manual_names(manual, safetensors_metadata_key(file, i)))
+                fail_msg("%s does not name the metadata \"%s\"", MANUAL,
+                         safetensors_metadata_key(file, i));
+        safetensors_close(file);
+    }
+    for (Answer a = 0; a < ANSWERS; a++)
+        if (!manual_names(manual, answer_name(a)))
+            fail_msg("%s does not name the answer \"%s\"", MANUAL, answer_name(a));
+    free(manual);
+}
+
 /* ---- the whole -------------------------------------------------------------------------------- */
 
 static const char *python_or_skip(void)
@@ -231,6 +282,7 @@ int main(void)
         cmocka_unit_test(the_document_has_the_schemas_fields),
         cmocka_unit_test(entries_have_the_schemas_fields),
         cmocka_unit_test(words_are_those_of_the_table),
+        cmocka_unit_test(the_manual_names_every_field_tensor_and_metadata),
         cmocka_unit_test(a_written_index_is_valid),
         cmocka_unit_test(what_is_not_so_is_refused),
     };
