@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What tests of other languages share: they run compilers and interpreters, where there are any. Include it
- * behind cmocka.h. */
+/* What tests of other languages share: they run compilers and interpreters, where there are any.
+ * Include it behind cmocka.h. */
 #ifndef TESTS_PROGRAM_SUPPORT_H
 #define TESTS_PROGRAM_SUPPORT_H
 
@@ -9,8 +9,9 @@
 
 enum { PROGRAM_MISSING = 127 };
 
-/* Runs a program of PATH with these words, its output and errors together in *text, which the caller frees
- * (or NULL). Returns its exit status, 128 + n when killed by signal n, PROGRAM_MISSING if it is not there. */
+/* Runs a program of PATH with these words, its output and errors together in *text, which the
+ * caller frees (or NULL). Returns its exit status, 128 + n when killed by signal n, PROGRAM_MISSING
+ * if it is not there. */
 int program_run(const char *const *words, char **text);
 #define PROGRAM(...) ((const char *const[]){__VA_ARGS__, NULL})
 

@@ -4,14 +4,14 @@
 
     read_all_golden.py FOLDER
 
-The folder's index.json says which files there are. Each is read with numpy and with PyTorch (by the loaders
-of vectors/loaders/) and by the package safetensors, into numpy and into PyTorch; all must give the same names,
-shapes and numbers, and the metadata of the index. Headers must be compact, and tensors lie without gaps,
-aligned to their numbers, as castle-vectors(5) promises.
+The folder's index.json says which files there are. Each is read with numpy and with PyTorch (by the
+loaders of vectors/loaders/) and by the package safetensors, into numpy and into PyTorch; all must
+give the same names, shapes and numbers, and the metadata of the index. Headers must be compact, and
+tensors lie without gaps, aligned to their numbers, as castle-vectors(5) promises.
 (safetensors has no bfloat16 for numpy: there it reads the other tensors.)
 
-Exit status: 0 all files are read, 1 one is not (a sentence says which), 2 the folder cannot be read,
-3 none of the three packages is installed.
+Exit status: 0 all files are read, 1 one is not (a sentence says which), 2 the folder cannot be
+read, 3 none of the three packages is installed.
 """
 import hashlib
 import importlib

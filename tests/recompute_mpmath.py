@@ -5,16 +5,16 @@
     recompute_mpmath.py FILE.safetensors ...
 
 The paper's recurrent form, (3) to (9), in mpmath: every lookahead key of every step is the sum that
-(3) says. No gradient is written down anywhere: a tape applies the chain rule to those very lines. For
-each answer the files' X, X.lo and X.<type> must be the correct roundings of what comes out, so every
-bit of them counts. X.sigma is an estimate by simulation and is not recomputed here.
+(3) says. No gradient is written down anywhere: a tape applies the chain rule to those very lines.
+For each answer the files' X, X.lo and X.<type> must be the correct roundings of what comes out, so
+every bit of them counts. X.sigma is an estimate by simulation and is not recomputed here.
 
-Numbers are computed with 60 digits; where something differs, or where cancellation leaves too few of
-them, again with 240, then with 960. What 960 digits cannot tell from a number of 400 bits is that
-number: so exact results, and ties, come out exact.
+Numbers are computed with 60 digits; where something differs, or where cancellation leaves too few
+of them, again with 240, then with 960. What 960 digits cannot tell from a number of 400 bits is
+that number: so exact results, and ties, come out exact.
 
-Exit status: 0 all agree, 1 one does not (a sentence says which), 2 a file cannot be read, 3 mpmath is
-not installed.
+Exit status: 0 all agree, 1 one does not (a sentence says which), 2 a file cannot be read, 3 mpmath
+is not installed.
 """
 import json
 import os
@@ -51,7 +51,8 @@ def read(path):
         size, = struct.unpack("<Q", file.read(8))
         header, data = json.loads(file.read(size)), file.read()
     about = header.pop("__metadata__")
-    return about, {name: (t["dtype"], t["shape"], numbers(t["dtype"], data[slice(*t["data_offsets"])]))
+    return about, {name: (t["dtype"], t["shape"],
+                          numbers(t["dtype"], data[slice(*t["data_offsets"])]))
                    for name, t in header.items()}
 
 
@@ -173,7 +174,7 @@ class Head:
         return [self.key(s, t - 1) for s in range(t)]
 
 
-# ---- what a file holds -----------------------------------------------------------------------------
+# ---- what a file holds ---------------------------------------------------------------------------
 
 def spread(L, entries):
     """L x L, row by row; 0 where there is no entry."""
@@ -209,8 +210,8 @@ def head_answers(head, wanted, cotangent):
 
 
 def stages(head, out, cotangent):
-    """The matrices of Theorem 1's form, and the derivatives by them. SU = T1 G^T stands on both sides:
-    the definition has no T1, so that derivative is the sum which this product gives."""
+    """The matrices of Theorem 1's form, and the derivatives by them. SU = T1 G^T stands on both
+    sides: the definition has no T1, so that derivative is the sum which this product gives."""
     L, part = head.L, lambda entries, what: {at: getattr(x, what) for at, x in entries.items()}
     gate = {(s, j): head.gate_of(s, j) for s in range(L) for j in head.allowed(s, L)}
     out["sc"] = spread(L, part(head.sc, "value"))
@@ -292,7 +293,7 @@ def recompute(about, tensors, digits):
     return out
 
 
-# ---- the comparison --------------------------------------------------------------------------------
+# ---- the comparison ------------------------------------------------------------------------------
 
 def rounded(x, dtype):
     """x to nearest, ties to even, as mpf: exact integer arithmetic on its significand."""
@@ -332,8 +333,8 @@ def same(found, expected):
 
 
 def differs(name, k, x, tensors, short, ties):
-    """None, or what is wrong with element k of the answer, whose value is x. `ties`: a list, as long as
-    the file counts ties."""
+    """None, or what is wrong with element k of the answer, whose value is x. `ties`: a list, as
+    long as the file counts ties."""
     x = snapped(x) if mp.isfinite(x) else mp.nan  # no truth: NaN, and nothing left of it
     value, tail = tensors[name][2][k], tensors[name + ".lo"][2][k]
     expected = rounded(x, "F64")

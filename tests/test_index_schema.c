@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * vectors/index.schema.json against what golden_index.c writes: the same names and the same words, no more
- * and no fewer; by the Python package jsonschema, where that is installed, the whole of it; and the manual
- * castle-vectors(5), which must name everything.
+ * vectors/index.schema.json against what golden_index.c writes: the same names and the same words,
+ * no more and no fewer; by the Python package jsonschema, where that is installed, the whole of it;
+ * and the manual castle-vectors(5), which must name everything.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,8 +72,8 @@ static bool lists(const json_t *list, const char *word)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* The part of the schema has just the fields of these objects, requires those that all of them have, and
- * lets in no other. */
+/* The part of the schema has just the fields of these objects, requires those that all of them
+ * have, and lets in no other. */
 static void assert_describes(const char *what, json_t *part, json_t *const *objects, size_t count)
 {
     json_t *properties = json_object_get(part, "properties"), *value;
@@ -206,7 +206,7 @@ static void the_manual_names_every_field_tensor_and_metadata(void **state)
     free(manual);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static const char *python_or_skip(void)
 {
@@ -233,8 +233,9 @@ static void a_written_index_is_valid(void **state)
         assert_valid(python, "vectors/golden/index.json");
 }
 
-/* Breaks a copy of the index (the path of keys and numbers ends in the field to be set to `value`, a JSON
- * text), and has it refused at that place. */
+/* Sets a field of a copy of the index to `value`, a JSON text, or takes it out (NULL), and has that
+ * refused. `key` begins with "/" for the document, with "." for the first case's certificate; else
+ * it is the first case's. */
 static void assert_invalid(const char *python, const char *key, const char *value,
                            const char *expected)
 {

@@ -4,8 +4,8 @@
 
     test_index_schema.py SCHEMA.json INDEX.json ...
 
-Exit status: 0 all are valid, 1 one is not (a sentence says where), 2 a file cannot be read or the schema is
-no schema, 3 the Python package jsonschema is not installed.
+Exit status: 0 all are valid, 1 one is not (a sentence says where), 2 a file cannot be read or the
+schema is no schema, 3 the Python package jsonschema is not installed.
 """
 import json
 import sys

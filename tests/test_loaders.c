@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The loaders that docs/using-the-vectors.md hands to kernel authors: each, in its language, must read from
- * golden files what this project's own reader reads there; the guide must show them as they are; and the
- * readers that people have must read every golden file.
+ * The loaders that docs/using-the-vectors.md hands to kernel authors: each, in its language, must
+ * read from golden files what this project's own reader reads there; the guide must show them as
+ * they are; and the readers that people have must read every golden file.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ static const char *file_of(const char *id)
     return scratch_path(name);
 }
 
-/* ---- what they must print ------------------------------------------------------------------------ */
+/* ---- what they must print -------------------------------------------------------------------- */
 
 typedef struct Finding {
     size_t numbers;
@@ -88,8 +88,8 @@ static Finding expected(const char *id, const char *answer)
     return found;
 }
 
-/* Runs a loader on some of the cases. The errors must be the very same; a quotient may differ in its last
- * bits, since XLA divides by multiplying. */
+/* Runs a loader on some of the cases. The errors must be the very same; a quotient may differ in
+ * its last bits, since XLA divides by multiplying. */
 static void assert_loads(const char *program, const char *script, size_t count)
 {
     for (size_t k = 0; k < count; k++) {
@@ -117,7 +117,7 @@ static void the_cases_can_tell(void **state)
         assert_true(expected(asked[k].id, asked[k].answer).error > 0);
 }
 
-/* ---- one test for each language -------------------------------------------------------------------- */
+/* ---- one test for each language -------------------------------------------------------------- */
 
 /* `compile` is a shell command that writes to %s. */
 static void assert_compiles_and_loads(const char *compile)
@@ -197,7 +197,7 @@ static void jax(void **state)
     assert_python_loads("jax, safetensors", LOADERS "load_jax.py");
 }
 
-/* ---- the guide -------------------------------------------------------------------------------------- */
+/* ---- the guide ------------------------------------------------------------------------------- */
 
 static void the_guide_shows_them_as_they_are(void **state)
 {
@@ -227,7 +227,7 @@ static void the_guide_shows_them_as_they_are(void **state)
     free(guide);
 }
 
-/* ---- other readers ---------------------------------------------------------------------------------- */
+/* ---- other readers --------------------------------------------------------------------------- */
 
 static void other_readers_read_every_golden_file(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Golden files against the definition in another language: tests/recompute_mpmath.py must find every bit of
- * every answer in freshly made files of each family, kind, type and variant, and must see a single wrong
- * one. CASTLE_TEST_LONG=1: every core case up to a size.
+ * Golden files against the definition in another language: tests/recompute_mpmath.py must find
+ * every bit of every answer in freshly made files of each family, kind, type and variant, and must
+ * see a single wrong one. CASTLE_TEST_LONG=1: every core case up to a size.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,8 +94,10 @@ static void chosen_cases_are_of_every_family_kind_type_and_variant(void **state)
     unsigned families = 0, kinds = 0, types = 0, variants = 0, flags = 0;
     for (size_t k = 0; k < CHOSEN; k++) {
         const GoldenCase *c = cases_find(&cases, chosen[k]);
-        if (!c)
+        if (!c) {
             fail_msg("there is no case %s", chosen[k]);
+            return;
+        }
         families |= 1U << c->family;
         kinds |= c->kinds;
         types |= 1U << c->type;
