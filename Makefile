@@ -36,8 +36,8 @@ FIRST := $(filter deps deps-dev deps-bench,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev deps-bench verify stability check check-long bench sanitize valgrind lint \
-        format install clean help
+.PHONY: all deps deps-dev deps-bench verify stability vectors vectors-update golden-anew check \
+        check-long bench sanitize valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -86,7 +86,7 @@ PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-o
            libjansson-dev nettle-dev libzip-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind g++ man-db python3-mpmath \
-               python3-gmpy2 python3-numpy
+               python3-gmpy2 python3-numpy python3-jsonschema
 PACKAGES_BENCH = $(PACKAGES_DEV) python3-torch gnuplot-nox
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
@@ -110,7 +110,7 @@ endef
 deps:                                            ## install what building and testing need (Debian)
 	$(call install_packages,$(PACKAGES),$(PACKAGES_12))
 
-deps-dev: deps                                   ## ... and what lint and valgrind need
+deps-dev: deps                                   ## ... and what lint, valgrind and some tests need
 	$(call install_packages,$(PACKAGES_DEV),)
 
 deps-bench: deps                                 ## ... and what bench compares with (PyTorch is big)
@@ -132,6 +132,29 @@ stability: $B/stability                          ## measure (33) in float anew: 
 $B/stability: $(call objects,$(STABILITY)) $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
+
+# ---- golden vectors ------------------------------------------------------------------------------
+
+GOLDEN = vectors/golden
+golden_files = $$(cd $(1) && ls | LC_ALL=C sort | grep '\.safetensors$$'; echo index.json)
+
+golden-anew: $B/castle
+	rm -rf $B/golden
+	$B/castle emit --out $B/golden
+
+vectors: golden-anew                             ## make all golden vectors anew, compare each byte
+	@[ -d $(GOLDEN) ] || { echo "$(GOLDEN): is missing; make vectors-update makes it"; exit 1; }
+	@for f in $(call golden_files,$(GOLDEN)); do \
+	    [ -f $B/golden/$$f ] || { echo "$(GOLDEN)/$$f: no case makes it"; exit 1; }; done
+	@for f in $(call golden_files,$B/golden); do \
+	    [ -f $(GOLDEN)/$$f ] || { echo "$(GOLDEN)/$$f: is missing"; exit 1; }; \
+	    cmp $B/golden/$$f $(GOLDEN)/$$f || exit 1; done
+	@echo "$(GOLDEN): every byte came out again"
+
+vectors-update: golden-anew                      ## make them anew, put them into vectors/golden
+	@mkdir -p $(GOLDEN)
+	rm -f $(GOLDEN)/*.safetensors $(GOLDEN)/index.json
+	cp $B/golden/*.safetensors $B/golden/index.json $(GOLDEN)/
 
 # ---- tests ---------------------------------------------------------------------------------------
 
@@ -173,15 +196,17 @@ format:                                          ## clang-format in place
 
 # ---- installing ----------------------------------------------------------------------------------
 
-install: all $B/libcastle.a                      ## program, library, header, man page to PREFIX
+install: all $B/libcastle.a                      ## program, library, header, man pages to PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
+	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 755 $B/castle $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $B/libcastle.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $B/libcastle.so $(DESTDIR)$(PREFIX)/lib/libcastle.so.0
 	ln -sf libcastle.so.0 $(DESTDIR)$(PREFIX)/lib/libcastle.so
 	install -m 644 vectors/castle.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 docs/castle.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/castle-vectors.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: castle' \
 	    'Description: reference and verification suite for CASTLE attention' \
 	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lcastle' \
