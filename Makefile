@@ -28,12 +28,12 @@ objects = $(patsubst %.c,$B/%.o,$(1))
 
 DUMPS = vectors/dumps
 # Set with `deps` among the goals, so that nothing is compiled before it is installed.
-FIRST := $(filter deps deps-dev,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-coq,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev verify stability check check-long bench sanitize valgrind lint format \
-        install clean help
+.PHONY: all deps deps-dev deps-coq verify proofs-coq stability check check-long bench sanitize \
+        valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -73,6 +73,7 @@ PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-o
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind python3-mpmath python3-gmpy2 \
                man-db
+PACKAGES_COQ = coq libcoq-coquelicot libcoq-flocq libcoq-interval
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
 define install_packages
@@ -98,6 +99,9 @@ deps:                                            ## install what building and te
 deps-dev: deps                                   ## ... and what lint, valgrind and bench need
 	$(call install_packages,$(PACKAGES_DEV),)
 
+deps-coq:                                        ## what proofs-coq needs, and nothing else does
+	$(call install_packages,$(PACKAGES_COQ),)
+
 # ---- the main job --------------------------------------------------------------------------------
 
 verify: $B/castle                                ## reproduce Theorem 1, judge the third-party dumps
@@ -114,6 +118,17 @@ stability: $B/stability                          ## measure (33) in float anew: 
 $B/stability: $(call objects,$(STABILITY)) $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
+
+# Audit.v prints what each theorem assumes; that must be what assumptions.txt says.
+COQ_FILES = $(filter-out Audit.v,$(notdir $(wildcard proofs/coq/*.v)))
+proofs-coq: | $(FIRST)                           ## check the proofs in proofs/coq with Coq
+	@mkdir -p $B/coq
+	@cp -pu proofs/coq/*.v $B/coq/
+	@cd $B/coq && coq_makefile -R . Castle $(COQ_FILES) -o Makefile && $(MAKE) --no-print-directory
+	@! grep -nE '^ *(Admitted|Axiom|Parameter|Conjecture)|admit\.' proofs/coq/*.v
+	@cd $B/coq && coqc -q -R . Castle Audit.v > assumptions.txt
+	@diff -u proofs/coq/assumptions.txt $B/coq/assumptions.txt
+	@echo "all theorems of proofs/coq hold, under the assumptions in proofs/coq/assumptions.txt"
 
 # ---- tests ---------------------------------------------------------------------------------------
 
