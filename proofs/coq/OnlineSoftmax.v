@@ -5,8 +5,8 @@
  * States    with any reference points m_0, m_1, .. (the running maximum is one choice, made for range),
  *           the state (m, l, O) after any blocks satisfies e(m) l = sum of e(score) and
  *           e(m) O = sum of e(score) value, so O / l is the softmax over all of them.
- * Needs     e(a + b) = e(a) e(b), e(0) = 1, and that 1/(a x) = b / x where a b = 1. RealFunctions.v
- *           shows all three for exp and 1/x over the reals.
+ * Needs     e(a + b) = e(a) e(b), e(0) = 1, 1/1 = 1, and 1/(a x) = b / x where a b = 1.
+ *           RealFunctions.v shows them for exp and 1/x over the reals.
  * C file    ref/blockwise.c, online_softmax.
  *)
 Require Import Castle.Definitions.
@@ -16,6 +16,7 @@ Require Import Ring.
 Record rescalable {K : ring} (e inv : K -> K) : Prop := Rescalable {
   weight_law : forall a b, e (a + b) = e a * e b;
   weight_0 : e 0 = 1;
+  inverse_1 : inv 1 = 1;
   inverse_law : forall a b y, a * b = 1 -> inv (a * y) = b * inv y
 }.
 
