@@ -73,7 +73,7 @@ PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-o
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind python3-mpmath python3-gmpy2 \
                man-db
-PACKAGES_COQ = coq libcoq-coquelicot libcoq-flocq libcoq-interval
+PACKAGES_COQ = coq libcoq-coquelicot libcoq-flocq
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
 define install_packages
@@ -121,12 +121,17 @@ $B/stability: $(call objects,$(STABILITY)) $B/libcastle.a
 
 # Audit.v prints what each theorem assumes; that must be what assumptions.txt says.
 COQ_FILES = $(filter-out Audit.v,$(notdir $(wildcard proofs/coq/*.v)))
+COQ_FLAGS = -arg -w -arg -ambiguous-paths # Coquelicot's own
 proofs-coq: | $(FIRST)                           ## check the proofs in proofs/coq with Coq
 	@mkdir -p $B/coq
 	@cp -pu proofs/coq/*.v $B/coq/
-	@cd $B/coq && coq_makefile -R . Castle $(COQ_FILES) -o Makefile && $(MAKE) --no-print-directory
+	@cd $B/coq && coq_makefile -R . Castle $(COQ_FLAGS) $(COQ_FILES) -o Makefile \
+	    && $(MAKE) --no-print-directory
 	@! grep -nE '^ *(Admitted|Axiom|Parameter|Conjecture)|admit\.' proofs/coq/*.v
-	@cd $B/coq && coqc -q -R . Castle Audit.v > assumptions.txt
+	@cd $B/coq && coqc -q -R . Castle $(filter-out -arg,$(COQ_FLAGS)) Audit.v > Audit.out
+	@awk '/^theorem/ {printf "%s%s:", end, $$2; end = "\n"} /^Closed/ {printf " none"} \
+	      /^[^ ]/ && !/^(theorem|Closed|Axioms)/ {printf " %s", $$1} END {print ""}' \
+	    $B/coq/Audit.out > $B/coq/assumptions.txt
 	@diff -u proofs/coq/assumptions.txt $B/coq/assumptions.txt
 	@echo "all theorems of proofs/coq hold, under the assumptions in proofs/coq/assumptions.txt"
 

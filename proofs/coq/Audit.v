@@ -5,86 +5,119 @@
  * `make proofs-coq` compares what this prints with assumptions.txt, line by line.
  *)
 Require Import Castle.Causality Castle.Decode Castle.Theorem1 Castle.OnlineSoftmax
-  Castle.Blockwise Castle.Layer.
+  Castle.Blockwise Castle.Layer Castle.Backward Castle.RealFunctions Castle.Gradient.
 
 (* ---- Causality.v --------------------------------------------------------------------------------- *)
 
-Goal True. idtac "causality". Abort.
+Goal True. idtac "theorem causality". Abort.
 Print Assumptions causality.
-Goal True. idtac "causality_lookahead_key". Abort.
+Goal True. idtac "theorem causality_lookahead_key". Abort.
 Print Assumptions causality_lookahead_key.
 
 (* ---- Decode.v ------------------------------------------------------------------------------------ *)
 
-Goal True. idtac "recurrence". Abort.
+Goal True. idtac "theorem recurrence". Abort.
 Print Assumptions recurrence.
-Goal True. idtac "decode_is_sequential". Abort.
+Goal True. idtac "theorem decode_is_sequential". Abort.
 Print Assumptions decode_is_sequential.
-Goal True. idtac "decode_denominator_is_sequential". Abort.
+Goal True. idtac "theorem decode_denominator_is_sequential". Abort.
 Print Assumptions decode_denominator_is_sequential.
-Goal True. idtac "decode_keys_are_sequential". Abort.
+Goal True. idtac "theorem decode_keys_are_sequential". Abort.
 Print Assumptions decode_keys_are_sequential.
-Goal True. idtac "window_at_rest". Abort.
+Goal True. idtac "theorem window_at_rest". Abort.
 Print Assumptions window_at_rest.
 
 (* ---- Theorem1.v ---------------------------------------------------------------------------------- *)
 
-Goal True. idtac "theorem1". Abort.
+Goal True. idtac "theorem theorem1". Abort.
 Print Assumptions theorem1.
-Goal True. idtac "theorem1_SU". Abort.
+Goal True. idtac "theorem theorem1_SU". Abort.
 Print Assumptions theorem1_SU.
-Goal True. idtac "theorem1_denominator". Abort.
+Goal True. idtac "theorem theorem1_denominator". Abort.
 Print Assumptions theorem1_denominator.
-Goal True. idtac "theorem1_keys". Abort.
+Goal True. idtac "theorem theorem1_keys". Abort.
 Print Assumptions theorem1_keys.
-Goal True. idtac "theorem1_castle". Abort.
+Goal True. idtac "theorem theorem1_castle". Abort.
 Print Assumptions theorem1_castle.
-Goal True. idtac "theorem1_castle_swl". Abort.
+Goal True. idtac "theorem theorem1_castle_swl". Abort.
 Print Assumptions theorem1_castle_swl.
 
 (* ---- OnlineSoftmax.v ----------------------------------------------------------------------------- *)
 
-Goal True. idtac "online_softmax". Abort.
+Goal True. idtac "theorem online_softmax". Abort.
 Print Assumptions online_softmax.
-Goal True. idtac "online_denominator". Abort.
+Goal True. idtac "theorem online_denominator". Abort.
 Print Assumptions online_denominator.
 
 (* ---- Blockwise.v --------------------------------------------------------------------------------- *)
 
-Goal True. idtac "blockwise_is_sequential". Abort.
+Goal True. idtac "theorem blockwise_is_sequential". Abort.
 Print Assumptions blockwise_is_sequential.
-Goal True. idtac "blockwise_is_parallel". Abort.
+Goal True. idtac "theorem blockwise_is_parallel". Abort.
 Print Assumptions blockwise_is_parallel.
-Goal True. idtac "blockwise_lse". Abort.
+Goal True. idtac "theorem blockwise_lse". Abort.
 Print Assumptions blockwise_lse.
-Goal True. idtac "blockwise_D_is_partial_key". Abort.
+Goal True. idtac "theorem blockwise_D_is_partial_key". Abort.
 Print Assumptions blockwise_D_is_partial_key.
-Goal True. idtac "block_SU_is_lookahead_score". Abort.
+Goal True. idtac "theorem block_SU_is_lookahead_score". Abort.
 Print Assumptions block_SU_is_lookahead_score.
-Goal True. idtac "prefill_keys". Abort.
+Goal True. idtac "theorem prefill_keys". Abort.
 Print Assumptions prefill_keys.
-Goal True. idtac "blockwise_castle". Abort.
+Goal True. idtac "theorem blockwise_castle". Abort.
 Print Assumptions blockwise_castle.
-Goal True. idtac "blockwise_castle_swl". Abort.
+Goal True. idtac "theorem blockwise_castle_swl". Abort.
 Print Assumptions blockwise_castle_swl.
 
 (* ---- Layer.v ------------------------------------------------------------------------------------- *)
 
-Goal True. idtac "layer_parallel_is_sequential". Abort.
+Goal True. idtac "theorem layer_parallel_is_sequential". Abort.
 Print Assumptions layer_parallel_is_sequential.
-Goal True. idtac "layer_decode_is_sequential". Abort.
+Goal True. idtac "theorem layer_decode_is_sequential". Abort.
 Print Assumptions layer_decode_is_sequential.
-Goal True. idtac "layer_blockwise_is_sequential". Abort.
+Goal True. idtac "theorem layer_blockwise_is_sequential". Abort.
 Print Assumptions layer_blockwise_is_sequential.
-Goal True. idtac "layer_causality". Abort.
+Goal True. idtac "theorem layer_causality". Abort.
 Print Assumptions layer_causality.
-Goal True. idtac "castle_reads_its_parameters". Abort.
+Goal True. idtac "theorem castle_reads_its_parameters". Abort.
 Print Assumptions castle_reads_its_parameters.
-Goal True. idtac "standard_reads_its_parameters". Abort.
+Goal True. idtac "theorem standard_reads_its_parameters". Abort.
 Print Assumptions standard_reads_its_parameters.
-Goal True. idtac "castle_parameter_count". Abort.
+Goal True. idtac "theorem castle_parameter_count". Abort.
 Print Assumptions castle_parameter_count.
-Goal True. idtac "standard_parameter_count". Abort.
+Goal True. idtac "theorem standard_parameter_count". Abort.
 Print Assumptions standard_parameter_count.
-Goal True. idtac "four_sevenths". Abort.
+Goal True. idtac "theorem four_sevenths". Abort.
 Print Assumptions four_sevenths.
+
+(* ---- Backward.v ---------------------------------------------------------------------------------- *)
+
+Goal True. idtac "theorem reverse_is_forward". Abort.
+Print Assumptions reverse_is_forward.
+
+(* ---- RealFunctions.v ----------------------------------------------------------------------------- *)
+
+Goal True. idtac "theorem sigmoid_derivative". Abort.
+Print Assumptions sigmoid_derivative.
+Goal True. idtac "theorem silu_derivative". Abort.
+Print Assumptions silu_derivative.
+Goal True. idtac "theorem silu_least". Abort.
+Print Assumptions silu_least.
+Goal True. idtac "theorem lookahead_raises_little". Abort.
+Print Assumptions lookahead_raises_little.
+Goal True. idtac "theorem exp_rescalable". Abort.
+Print Assumptions exp_rescalable.
+Goal True. idtac "theorem real_blockwise_is_sequential". Abort.
+Print Assumptions real_blockwise_is_sequential.
+Goal True. idtac "theorem real_blockwise_lse". Abort.
+Print Assumptions real_blockwise_lse.
+
+(* ---- Gradient.v ---------------------------------------------------------------------------------- *)
+
+Goal True. idtac "theorem gradient_is_derivative". Abort.
+Print Assumptions gradient_is_derivative.
+Goal True. idtac "theorem directional_derivative". Abort.
+Print Assumptions directional_derivative.
+Goal True. idtac "theorem directional_derivative_castle". Abort.
+Print Assumptions directional_derivative_castle.
+Goal True. idtac "theorem directional_derivative_castle_swl". Abort.
+Print Assumptions directional_derivative_castle_swl.
