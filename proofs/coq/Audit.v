@@ -5,7 +5,8 @@
  * `make proofs-coq` compares what this prints with assumptions.txt, line by line.
  *)
 Require Import Castle.Causality Castle.Decode Castle.Theorem1 Castle.OnlineSoftmax
-  Castle.Blockwise Castle.Layer Castle.Backward Castle.RealFunctions Castle.Gradient.
+  Castle.Blockwise Castle.Layer Castle.Backward Castle.BackwardBlockwise Castle.RealFunctions
+  Castle.Gradient.
 
 (* ---- Causality.v --------------------------------------------------------------------------------- *)
 
@@ -94,6 +95,13 @@ Print Assumptions four_sevenths.
 Goal True. idtac "theorem reverse_is_forward". Abort.
 Print Assumptions reverse_is_forward.
 
+(* ---- BackwardBlockwise.v ------------------------------------------------------------------------- *)
+
+Goal True. idtac "theorem backward_blockwise_is_backward". Abort.
+Print Assumptions backward_blockwise_is_backward.
+Goal True. idtac "theorem backward_after_blockwise". Abort.
+Print Assumptions backward_after_blockwise.
+
 (* ---- RealFunctions.v ----------------------------------------------------------------------------- *)
 
 Goal True. idtac "theorem sigmoid_derivative". Abort.
@@ -121,3 +129,5 @@ Goal True. idtac "theorem directional_derivative_castle". Abort.
 Print Assumptions directional_derivative_castle.
 Goal True. idtac "theorem directional_derivative_castle_swl". Abort.
 Print Assumptions directional_derivative_castle_swl.
+Goal True. idtac "theorem blockwise_gradient_is_derivative". Abort.
+Print Assumptions blockwise_gradient_is_derivative.

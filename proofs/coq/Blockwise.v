@@ -98,16 +98,18 @@ Definition partial_key (n s k : nat) : K := \sum_(r < n) G c x s r * VU x r k.
 
 Lemma G_behind s r : (r <= s)%nat -> G c x s r = 0.
 Proof.
+  clear B_positive sound start count.
   intros H. unfold G, masked. destruct (allowed c s r) eqn:E; [|reflexivity].
   apply mask_ahead in E. lia.
 Qed.
 
 Lemma partial_key_own n s k : (n <= s)%nat -> partial_key n s k = 0.
-Proof. intros H. apply sum_zero. intros r Hr. rewrite G_behind by lia. ring. Qed.
+Proof. clear B_positive sound start count. intros H. apply sum_zero. intros r Hr. rewrite G_behind by lia. ring. Qed.
 
 Lemma partial_key_next e s k :
   partial_key (start (S e)) s k = partial_key (start e) s k + block_addition c x L B e s k.
 Proof.
+  clear B_positive.
   unfold partial_key. rewrite <- !range_from_0. apply range_cat.
   split; [lia|apply start_mono; lia].
 Qed.

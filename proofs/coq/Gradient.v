@@ -7,11 +7,13 @@
  *           O being the definition's output (Definitions.v), with sigmoid, SiLU and exp, any mask, any
  *           scale, any length. Straight lines in any direction are a corollary (all directional
  *           derivatives); that it holds along all curves makes it the total derivative.
- * C file    ref/backward.c.
+ *             blockwise_gradient_is_derivative    the same of Algorithms 1 and 3, one after the other.
+ * C files   ref/backward.c, ref/backward_blockwise.c.
  *)
 From Coq Require Import Reals Lra FunctionalExtensionality.
 From Coquelicot Require Import Coquelicot.
-Require Import Castle.Definitions Castle.Theorem1 Castle.Backward Castle.RealFunctions.
+Require Import Castle.Definitions Castle.Theorem1 Castle.Blocks Castle.OnlineSoftmax
+  Castle.Blockwise Castle.Backward Castle.BackwardBlockwise Castle.RealFunctions.
 Open Scope R_scope.
 
 (* ---- rules ------------------------------------------------------------------------------------- *)
@@ -251,3 +253,32 @@ Corollary directional_derivative_castle_swl W d scale L x x' dO :
   is_derive (fun u => pairing L d dO (output c (line x x' u)) : R) 0
             (inputs_pairing L d (backward c x L gate_slope silu_slope dO) x').
 Proof. apply directional_derivative. Qed.
+
+(* Algorithm 1 with any block size and reference points, then Algorithm 3 with either way of taking D
+ * back: what comes out is the derivative. *)
+Theorem blockwise_gradient_is_derivative d scale mask L B meets reference how x x' dO :
+  (1 <= B)%nat -> ahead mask -> meets_is_sound L B mask meets ->
+  let c := real_castle d scale mask in
+  let lse t := (blockwise_m c x L B meets reference t : R)
+               + ln (blockwise_l c x L B meets reference t) in
+  let g := backward_blockwise c x L B meets gate_slope silu_slope
+             (blockwise_output c x L B meets reference) lse (blockwise_D c x L B meets reference)
+             dO how in
+  is_derive (fun u => pairing L d dO (output c (line x x' u)) : R) 0 (inputs_pairing L d g x').
+Proof.
+  intros HB Hm Hs c lse g.
+  assert (Hlse : forall r, (r < L)%nat -> exp (lse r) =
+    exp (blockwise_m c x L B meets reference r) * (blockwise_l c x L B meets reference r : R)).
+  { intros r Hr. unfold lse.
+    destruct (real_blockwise_l d scale mask x L B meets reference r HB Hm Hs Hr) as [_ Hl].
+    fold c in Hl. now rewrite exp_plus, exp_ln. }
+  assert (Hg := fun t k => backward_after_blockwise c x L B meets gate_slope silu_slope reference
+    lse dO how t k HB Hm Hs exp_rescalable Hlse).
+  replace (inputs_pairing L d g x')
+    with (inputs_pairing L d (backward c x L gate_slope silu_slope dO) x');
+    [apply directional_derivative|].
+  unfold inputs_pairing.
+  repeat (match goal with |- add _ _ = add _ _ => f_equal end);
+    apply pairing_ext; intros t k Ht _; destruct (Hg t k Ht) as (H1 & H2 & H3 & H4 & H5 & H6);
+    f_equal; symmetry; assumption.
+Qed.

@@ -149,6 +149,23 @@ Theorem denominator_positive d scale mask x t :
   0 < (denominator (real_castle d scale mask) x t : R).
 Proof. apply sum_positive; [lia|]. intros s _. apply exp_pos. Qed.
 
+Lemma real_blockwise_l d scale mask x L B meets reference t :
+  (1 <= B)%nat -> ahead mask -> meets_is_sound L B mask meets -> (t < L)%nat ->
+  let c := real_castle d scale mask in
+  exp (blockwise_m c x L B meets reference t) * (blockwise_l c x L B meets reference t : R) =
+    denominator c x t /\
+  0 < (blockwise_l c x L B meets reference t : R).
+Proof.
+  intros HB Hm Hs Ht c.
+  assert (H : exp (blockwise_m c x L B meets reference t) *
+              (blockwise_l c x L B meets reference t : R) = denominator c x t).
+  { now apply (blockwise_lse c x L B meets reference HB Hm Hs exp_rescalable). }
+  split; [exact H|].
+  pose proof (denominator_positive d scale mask x t) as Hp. fold c in Hp. rewrite <- H in Hp.
+  apply (Rmult_lt_reg_l _ _ _ (exp_pos (blockwise_m c x L B meets reference t))).
+  now rewrite Rmult_0_r.
+Qed.
+
 (* lse = m + log l *)
 Theorem real_blockwise_lse d scale mask x L B meets reference t :
   (1 <= B)%nat -> ahead mask -> meets_is_sound L B mask meets -> (t < L)%nat ->
@@ -157,12 +174,6 @@ Theorem real_blockwise_lse d scale mask x L B meets reference t :
   ln (denominator c x t).
 Proof.
   intros HB Hm Hs Ht c.
-  assert (H : exp (blockwise_m c x L B meets reference t) *
-              (blockwise_l c x L B meets reference t : R) = denominator c x t).
-  { now apply (blockwise_lse c x L B meets reference HB Hm Hs exp_rescalable). }
-  pose proof (denominator_positive d scale mask x t) as Hp. fold c in Hp. rewrite <- H in Hp |- *.
-  pose proof (exp_pos (blockwise_m c x L B meets reference t)) as He.
-  assert (Hl : 0 < (blockwise_l c x L B meets reference t : R)).
-  { apply (Rmult_lt_reg_l _ _ _ He). now rewrite Rmult_0_r. }
-  rewrite ln_mult, ln_exp by assumption. reflexivity.
+  destruct (real_blockwise_l d scale mask x L B meets reference t HB Hm Hs Ht) as [H Hl].
+  fold c in H, Hl. rewrite <- H, ln_mult, ln_exp; trivial. apply exp_pos.
 Qed.

@@ -142,9 +142,27 @@ Lemma range_mul_l a b u (f : nat -> K) :
   \sum_(a <= i < b) (u * f i) = u * \sum_(a <= i < b) f i.
 Proof. apply sum_mul_l. Qed.
 
+Lemma range_mul_r a b (f : nat -> K) u :
+  \sum_(a <= i < b) (f i * u) = (\sum_(a <= i < b) f i) * u.
+Proof. apply sum_mul_r. Qed.
+
+Lemma range_add a b (f g : nat -> K) :
+  \sum_(a <= i < b) (f i + g i) = \sum_(a <= i < b) f i + \sum_(a <= i < b) g i.
+Proof. apply sum_add. Qed.
+
 Lemma range_exchange a b a' b' (f : nat -> nat -> K) :
   \sum_(a <= i < b) (\sum_(a' <= j < b') f i j) = \sum_(a' <= j < b') (\sum_(a <= i < b) f i j).
 Proof. apply sum_exchange. Qed.
+
+Lemma range_one a b i0 (f : nat -> K) :
+  (a <= i0 < b)%nat -> (forall i, (a <= i < b)%nat -> i <> i0 -> f i = 0) ->
+  \sum_(a <= i < b) f i = f i0.
+Proof.
+  intros H Hf. unfold range_sum. rewrite (sum_one _ (i0 - a)).
+  - f_equal. lia.
+  - lia.
+  - intros i Hi Hne. apply Hf; lia.
+Qed.
 
 (* A range is a masked sum. *)
 Lemma range_masked a b n (f : nat -> K) :
@@ -160,6 +178,16 @@ Proof.
     2: { intros i Hi. destruct (Nat.ltb_spec i b); [lia|]. now rewrite andb_false_r. }
     rewrite (range_ext a b _ f); [ring|].
     intros i Hi. destruct (Nat.leb_spec a i), (Nat.ltb_spec i b); try lia. reflexivity.
+Qed.
+
+(* The same terms from the last to the first *)
+Lemma sum_reverse n (f : nat -> K) : sum n (fun i => f (n - 1 - i)%nat) = sum n f.
+Proof.
+  revert f. induction n as [|n IH]; intros f; [reflexivity|].
+  rewrite sum_S. change (S n) with (1 + n)%nat at 3. rewrite sum_cat. simpl sum at 2.
+  rewrite <- (IH (fun i => f (1 + i)%nat)). replace (S n - 1 - n)%nat with 0%nat by lia.
+  rewrite (sum_ext n _ (fun i => f (1 + (n - 1 - i))%nat)); [ring|].
+  intros i Hi. f_equal. lia.
 Qed.
 
 (* Consecutive ranges make up the whole. *)
