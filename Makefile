@@ -129,10 +129,7 @@ proofs-coq: | $(FIRST)                           ## check the proofs in proofs/c
 	    && $(MAKE) --no-print-directory
 	@! grep -nE '^ *(Admitted|Axiom|Parameter|Conjecture)|admit\.' proofs/coq/*.v
 	@cd $B/coq && coqc -q -R . Castle $(filter-out -arg,$(COQ_FLAGS)) Audit.v > Audit.out
-	@awk '/^theorem/ {printf "%s%s:", end, $$2; end = "\n"} /^Closed/ {printf " none"} \
-	      /^[^ ]/ && !/^(theorem|Closed|Axioms)/ {sub(/.*\./, "", $$1); printf " %s", $$1} \
-	      END {print ""}' \
-	    $B/coq/Audit.out > $B/coq/assumptions.txt
+	@awk -f proofs/coq/assumptions.awk $B/coq/Audit.out > $B/coq/assumptions.txt
 	@diff -u proofs/coq/assumptions.txt $B/coq/assumptions.txt
 	@echo "all theorems of proofs/coq hold, under the assumptions in proofs/coq/assumptions.txt"
 

@@ -2,12 +2,12 @@
 (*
  * Backward.v - the gradients of Theorem 1's form: reverse mode is the transpose of forward mode.
  *
- * States    the gradients, dense, line by line as ref/backward.c has them; the tangent O' of O along a
- *           change x' of the inputs, by the rules of differentiation; and that
+ * States    the gradients, dense, line by line as ref/backward.c has them; the tangent O' of O
+ *           along a change x' of the inputs, by the rules of differentiation; and that
  *             reverse_is_forward    <dO, O'> = sum over the six inputs of <gradient, x'>.
  *           An identity in any commutative ring, with arbitrary functions as slopes of sigmoid and
  *           SiLU. Gradient.v shows that over the reals O' is the derivative.
- * Equations castle's "Gradients (dense form)": dS = P o (dP - delta) and so on; (28) to (39), repaired.
+ * Equations dS = P o (dP - delta) and so on; (28) to (39) with the errata repaired.
  * C file    ref/backward.c.
  *)
 Require Import Castle.Definitions Castle.Theorem1.
@@ -62,7 +62,7 @@ Definition backward : inputs K := Inputs dQU dKU dVU dQC dKC dVC.
 
 End Reverse.
 
-(* ---- forward mode: from a change of the inputs to that of O ----------------------------------- *)
+(* ---- forward mode: from a change of the inputs to that of O ---------------------------------- *)
 
 Section Forward.
 
@@ -87,7 +87,7 @@ End Forward.
 
 End Gradients.
 
-(* ---- the two are transposes of each other ----------------------------------------------------- *)
+(* ---- the two are transposes of each other ---------------------------------------------------- *)
 
 Section Adjoint.
 
@@ -182,7 +182,8 @@ Lemma through_O :
   pairing L (dim c) dO O' =
   pairing L L (dP c x dO) P' + pairing L (dim c) (dVC c x L dO) (VC x').
 Proof.
-  transitivity (pairing L L (product_nt (dim c) dO (VC x)) P' + pairing L (dim c) (dVC c x L dO) (VC x')).
+  transitivity (pairing L L (product_nt (dim c) dO (VC x)) P' + pairing L (dim c) (dVC c x L dO)
+    (VC x')).
   - unfold O', Backward.O'. unfold product_nt.
     rewrite (pairing_ext L (dim c) dO dO _
       (fun t k => \sum_(s < L) P' t s * (fun k s => VC x s k) k s +

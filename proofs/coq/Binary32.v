@@ -2,14 +2,15 @@
 (*
  * Binary32.v - rules B1 to B3 in binary32, and the bound of one attention score.
  *
- * States    Flocq's binary32, rounding to nearest, is a machine of Rounding.v: with gradual underflow,
- *           and flushing to 0 before or after rounding. In it
+ * States    Flocq's binary32, rounding to nearest, is a machine of Rounding.v: with gradual
+ *           underflow, and flushing to 0 before or after rounding. In it
  *             binary32_product_bound     B3 for exact operands;
  *             binary32_inexact_operands  B2 and B3 for operands that are off;
  *             causal_score_bound         scale * (q . k), as ref/systems/bounded.c bounds it;
  *             folded_score_bound         the same with scale folded into q;
- *             attention_score_bound      (7)'s exponent, sC - SiLU(sU).
- * Model     no overflow; the function SiLU comes with an error bound of its own (B4).
+ *             one_attention_score        (7)'s exponent, sC - SiLU(sU), from q, k and u.
+ * Model     radix 2, 24 bits, smallest normal 2^-126, ties any way; no overflow; the function SiLU
+ *           comes with an error bound of its own (B4).
  * C file    ref/systems/bounded.c: rounded, product_error, dot, scale, subtract_runs.
  *)
 From Coq Require Import Reals Lra.
@@ -104,7 +105,7 @@ Proof.
   - right. apply binary32_flush_after_is_flushing.
 Qed.
 
-(* ---- the rules as ref/systems/bounded.c computes them -------------------------------------------- *)
+(* ---- the rules as ref/systems/bounded.c computes them ---------------------------------------- *)
 
 (* B1, `rounded`: one rounding of a result of that size that is off by e *)
 Definition rounded (size e : R) : R := e + u32 * (size + e) + tiny32.
@@ -219,7 +220,7 @@ Proof.
   eapply Rle_trans; [apply Rabs_triang|]. lra.
 Qed.
 
-(* ---- one attention score ------------------------------------------------------------------------- *)
+(* ---- one attention score --------------------------------------------------------------------- *)
 
 (* What a dot product of that size, off by e, is off by once multiplied by the exact factor `by` *)
 Definition scaled_error (by_ size e : R) : R := rounded (size * Rabs by_) (Rabs by_ * e).
@@ -246,8 +247,8 @@ Proof.
   - apply total_Rabs.
 Qed.
 
-(* (5) with the factor folded into q first, where that does not underflow: one rounding more for every
- * term, and no underflow of the factor's own. *)
+(* (5) with the factor folded into q first, where that does not underflow: one rounding more for
+ * every term, and no underflow of the factor's own. *)
 Theorem folded_score_bound fl (scale : R) (q q' k : nat -> R) t d :
   is_binary32 fl -> evaluates t d -> INR d * u32 < 1 ->
   (forall i, (i < d)%nat -> Rabs (q' i - scale * q i) <= u32 * Rabs (scale * q i)) ->
@@ -274,7 +275,7 @@ Proof.
   - split; [apply Rle_refl|]. rewrite Rminus_diag_eq, Rabs_R0 by reflexivity. apply Rle_refl.
 Qed.
 
-(* ---- SiLU, and the whole score ---------------------------------------------------------------- *)
+(* ---- SiLU, and the whole score --------------------------------------------------------------- *)
 
 (* |SiLU'| <= 5/4 (its largest value is 1.0998..) *)
 Lemma silu_slope_bound z : Rabs (silu_slope z) <= 5 / 4.
@@ -316,8 +317,9 @@ Proof.
   - rewrite H, Rabs_mult. apply Rmult_le_compat_r; [apply Rabs_pos|apply silu_slope_bound].
 Qed.
 
-(* (7)'s exponent, sC - SiLU(sU). c' and z are the computed scores, off by ec and eu (causal_score_bound,
- * scaled_bound with binary32_inexact_operands); p is the kernel's SiLU(z), off by ef. *)
+(* (7)'s exponent, sC - SiLU(sU). c' and z are the computed scores, off by ec and eu
+ * (causal_score_bound, scaled_bound with binary32_inexact_operands); p is the kernel's SiLU(z),
+ * off by ef. *)
 Theorem attention_score_bound fl (sC sU c' z p ec eu ef : R) :
   is_binary32 fl -> Rabs (c' - sC) <= ec -> Rabs (z - sU) <= eu -> Rabs (p - silu z) <= ef ->
   Rabs (fl (c' - p) - (sC - silu sU)) <= rounded (Rabs (sC - silu sU)) (ec + (5 / 4 * eu + ef)).
@@ -330,8 +332,8 @@ Proof.
   rewrite Rabs_Ropp in H1. lra.
 Qed.
 
-(* One attention score in binary32, from inputs to exponent. The lookahead key u is off by eku, as it
- * comes from a cache or from D; dot products in any order, the factor last. *)
+(* One attention score in binary32, from inputs to exponent. The lookahead key u is off by eku, as
+ * it comes from a cache or from D; dot products in any order, the factor last. *)
 Definition score_error (d : nat) (scale sizeC sizeU errorU ef size : R) : R :=
   rounded size (scaled_error scale sizeC (dot_error d sizeC 0) +
                 (5 / 4 * scaled_error scale sizeU (dot_error d sizeU errorU) + ef)).

@@ -2,11 +2,12 @@
 (*
  * Blocks.v - L tokens cut into blocks of B, the last one maybe shorter.
  *
- * States    the blocks T_0 .. T_{N-1}, N = ceil(L/B), cover 0 .. L-1 once each; which blocks a window
- *           may skip.
+ * States    the blocks T_0 .. T_{N-1}, N = ceil(L/B), cover 0 .. L-1 once each; which blocks a
+ *           window may skip; sums over the blocks (i, j), j <= i, that Algorithm 3 visits.
  * C file    ref/blocks.c.
  *)
-Require Import Castle.Definitions.
+Require Import Castle.Definitions Castle.Theorem1.
+Require Import Ring.
 
 Section Blocks.
 
@@ -16,8 +17,8 @@ Definition start (i : nat) : nat := Nat.min (i * B) L.
 Definition count : nat := (L + B - 1) / B.
 Definition in_block (i t : nat) : bool := (start i <=? t) && (t <? start (S i)).
 
-(* meets j e may be false, so that a kernel skips the update or the gates of blocks (j, e), only where
- * the mask allows no pair of T_j and T_e. *)
+(* meets j e may be false, so that a kernel skips the update or the gates of blocks (j, e), only
+ * where the mask allows no pair of T_j and T_e. *)
 Definition meets_is_sound (mask meets : nat -> nat -> bool) : Prop :=
   forall j e s t, in_block j s = true -> in_block e t = true -> mask s t = true -> meets j e = true.
 
@@ -52,7 +53,8 @@ Lemma start_0 : start 0 = 0%nat.
 Proof. reflexivity. Qed.
 
 Lemma start_mono i j : (i <= j)%nat -> (start i <= start j)%nat.
-Proof. intros H. unfold start. assert (i * B <= j * B)%nat by (apply Nat.mul_le_mono_r; lia). lia. Qed.
+Proof. intros H. unfold start. assert (i * B <= j * B)%nat by (apply Nat.mul_le_mono_r; lia). lia.
+  Qed.
 
 Lemma start_le i : (start i <= L)%nat.
 Proof. unfold start. lia. Qed.
@@ -103,3 +105,132 @@ Proof.
 Qed.
 
 End Blocks.
+
+(* ---- sums over blocks ------------------------------------------------------------------------ *)
+
+Section BlockSums.
+
+Context {K : ring}.
+Add Ring K_ring : (laws K).
+Variables L B : nat.
+Hypothesis B_positive : (1 <= B)%nat.
+Let start := start L B.
+Let count := count L B.
+
+Lemma range_blocks_from a b (f : nat -> K) :
+  (a <= b)%nat ->
+  \sum_(a <= i < b) \sum_(start i <= t < start (S i)) f t = \sum_(start a <= t < start b) f t.
+Proof.
+  intros Hab. induction Hab as [|b Hab IH].
+  - rewrite !range_zero; intros; try lia. reflexivity.
+  - rewrite (range_cat a b (S b)), IH by lia. rewrite (range_one b (S b) b) by lia.
+    rewrite <- range_cat; [reflexivity|]. split; apply start_mono; lia.
+Qed.
+
+(* the terms of one row *)
+Lemma pick_block b s (f : nat -> K) :
+  (b < count)%nat -> (start b <= s < start (S b))%nat ->
+  \sum_(j < count) (if in_block L B j s then f j else 0) = f b.
+Proof.
+  intros Hb Hs. rewrite (sum_one _ b); trivial.
+  - now rewrite (proj2 (in_block_iff L B b s) Hs).
+  - intros i Hi Hne. destruct (in_block L B i s) eqn:E; [|reflexivity].
+    apply in_block_iff in E. destruct Hne. now apply (block_unique L B B_positive i b s).
+Qed.
+
+Lemma pick_block_range a n b s (f : nat -> K) :
+  (start b <= s < start (S b))%nat ->
+  \sum_(a <= i < n) (if in_block L B i s then f i else 0) =
+  if (a <=? b) && (b <? n) then f b else 0.
+Proof.
+  intros Hs. destruct (Nat.leb_spec a b), (Nat.ltb_spec b n); simpl.
+  1: { rewrite (range_one a n b); [now rewrite (proj2 (in_block_iff L B b s) Hs)|lia|].
+       intros i Hi Hne. destruct (in_block L B i s) eqn:E; [|reflexivity].
+       apply in_block_iff in E. destruct Hne. now apply (block_unique L B B_positive i b s). }
+  all: apply range_zero; intros i Hi; destruct (in_block L B i s) eqn:E; trivial;
+       apply in_block_iff in E; assert (i = b) by (now apply (block_unique L B B_positive i b s));
+       lia.
+Qed.
+
+(* blocks (i, j), j <= i, that reach a row of T_b by i *)
+Lemma pick_row b t (f : nat -> nat -> K) :
+  (b < count)%nat -> (start b <= t < start (S b))%nat ->
+  \sum_(j < count) \sum_(j <= i < count) (if in_block L B i t then f i j else 0) =
+  \sum_(j < S b) f b j.
+Proof.
+  intros Hb Ht. rewrite <- (sum_tril count b) by assumption. apply sum_ext. intros j Hj.
+  rewrite (pick_block_range j count b) by assumption. unfold tril.
+  destruct (Nat.ltb_spec b count); [|lia]. now rewrite andb_true_r.
+Qed.
+
+(* ... by j, *)
+Lemma pick_column b s (f : nat -> nat -> K) :
+  (b < count)%nat -> (start b <= s < start (S b))%nat ->
+  \sum_(j < count) \sum_(j <= i < count) (if in_block L B j s then f i j else 0) =
+  \sum_(b <= i < count) f i b.
+Proof.
+  intros Hb Hs. rewrite <- (pick_block b s (fun j => \sum_(j <= i < count) f i j)) by assumption.
+  apply sum_ext. intros j _. destruct (in_block L B j s); [reflexivity|].
+  apply range_zero. reflexivity.
+Qed.
+
+(* ... and by the update that precedes query block i *)
+Lemma pick_updated_row b r (f : nat -> nat -> K) :
+  (b < count)%nat -> (start b <= r < start (S b))%nat -> (forall j, f count j = 0) ->
+  \sum_(j < count) \sum_(j <= i < count)
+    (if j <? i then if in_block L B (i - 1) r then f i j else 0 else 0) =
+  \sum_(j < S b) f (S b) j.
+Proof.
+  intros Hb Hr Hlast. rewrite <- (sum_tril count b) by assumption. apply sum_ext. intros j Hj.
+  assert (Hother : forall i, (j <= i < count)%nat -> i <> S b ->
+    (if j <? i then if in_block L B (i - 1) r then f i j else 0 else 0) = 0).
+  { intros i Hi Hne. destruct (Nat.ltb_spec j i); [|reflexivity].
+    destruct (in_block L B (i - 1) r) eqn:E; [|reflexivity]. apply in_block_iff in E.
+    assert (i - 1 = b)%nat by (now apply (block_unique L B B_positive (i - 1) b r)). lia. }
+  unfold tril. destruct (Nat.leb_spec j b).
+  - destruct (Nat.lt_ge_cases (S b) count) as [H1|H1].
+    + rewrite (range_one j count (S b)); [|lia|exact Hother].
+      destruct (Nat.ltb_spec j (S b)); [|lia]. replace (S b - 1)%nat with b by lia.
+      now rewrite (proj2 (in_block_iff L B b r) Hr).
+    + replace (S b) with count by lia. rewrite Hlast. apply range_zero. intros i Hi.
+      apply Hother; lia.
+  - apply range_zero. intros i Hi. destruct (Nat.eq_dec i (S b)) as [->|Hne].
+    + destruct (Nat.ltb_spec j (S b)); [lia|reflexivity].
+    + apply Hother; lia.
+Qed.
+
+Lemma pick_updated_column b (f : nat -> K) :
+  (b < count)%nat -> f (count - 1)%nat = 0 ->
+  \sum_(b <= i < count) (if b <? i then f (i - 1)%nat else 0) = \sum_(b <= e < count) f e.
+Proof.
+  intros Hb Hlast. rewrite (range_cat b (S b) count) by lia. rewrite (range_one b (S b) b) by lia.
+  destruct (Nat.ltb_spec b b); [lia|]. unfold range_sum.
+  replace (count - b)%nat with (S (count - S b)) by lia. rewrite sum_S.
+  replace (b + (count - S b))%nat with (count - 1)%nat by lia. rewrite Hlast.
+  rewrite (sum_ext (count - S b) _ (fun i => f (b + i)%nat)); [ring|].
+  intros i Hi. destruct (Nat.ltb_spec b (S b + i)); [|lia]. f_equal. lia.
+Qed.
+
+(* rows from T_b on *)
+Lemma from_block b (f : nat -> K) :
+  (b < count)%nat -> (forall i, (i < start b)%nat -> f i = 0) ->
+  \sum_(b <= i < count) \sum_(start i <= r < start (S i)) f r = \sum_(r < L) f r.
+Proof.
+  intros Hb H. pose proof (start_le L B b) as Hle. fold start in Hle.
+  rewrite range_blocks_from by lia.
+  replace (start count) with L by (symmetry; now apply start_count).
+  rewrite <- (range_from_0 L), (range_cat 0 (start b) L) by lia.
+  rewrite (range_zero 0 (start b)); [ring|]. intros i Hi. apply H. lia.
+Qed.
+
+(* rows up to T_b *)
+Lemma up_to_block b (f : nat -> K) :
+  (forall i, (start (S b) <= i < L)%nat -> f i = 0) ->
+  \sum_(j < S b) \sum_(start j <= s < start (S j)) f s = \sum_(s < L) f s.
+Proof.
+  clear B_positive. intros H.
+  rewrite range_blocks; [|reflexivity|intros; apply start_mono; lia].
+  symmetry. apply sum_widen; [apply start_le|exact H].
+Qed.
+
+End BlockSums.

@@ -3,8 +3,9 @@
  * Blockwise.v - Theorem 2, Algorithm 1: the sweep over block diagonals with one matrix D.
  *
  * States    the algorithm as the C text runs it, state and all, and that
- *             blockwise_is_sequential   its O is the definition's, for any L, any B >= 1, any reference
- *                                       points, and any skipping that is sound for the mask;
+ *             blockwise_is_sequential   its O is the definition's, for any L, any B >= 1, any
+ *                                       reference points, and any skipping that is sound for the
+ *                                       mask;
  *             blockwise_lse             e(m) l is the softmax's denominator;
  *             blockwise_D               (21), (23): what D holds after each diagonal;
  *             block_SU_is_lookahead_score   (22), (24);
@@ -26,7 +27,8 @@ Let start := start L B.
 Let in_block := in_block L B.
 Let count := count L B.
 
-(* D: partial lookahead keys, L x d (the paper's D, transposed). rows t: the online softmax of query t. *)
+(* D: partial lookahead keys, L x d (the paper's D, transposed). rows t: the online softmax of
+ * query t. *)
 Record state := State { D : nat -> nat -> K; rows : nat -> online K }.
 Definition begin : state := State (fun _ _ => 0) (fun _ => Online 0 0 (fun _ => 0)).
 
@@ -104,7 +106,8 @@ Proof.
 Qed.
 
 Lemma partial_key_own n s k : (n <= s)%nat -> partial_key n s k = 0.
-Proof. clear B_positive sound start count. intros H. apply sum_zero. intros r Hr. rewrite G_behind by lia. ring. Qed.
+Proof. clear B_positive sound start count. intros H. apply sum_zero. intros r Hr.
+  rewrite G_behind by lia. ring. Qed.
 
 Lemma partial_key_next e s k :
   partial_key (start (S e)) s k = partial_key (start e) s k + block_addition c x L B e s k.
@@ -348,7 +351,8 @@ Theorem prefill_keys j s k :
   take_in_block c x L B meets (blockwise_D c x L B meets reference) j (count - 1) s k =
   lookahead_key c x (L - 1) s k.
 Proof.
-  intros Hs. assert (HL : (1 <= L)%nat) by (pose proof (start_le L B (S j)); unfold start in *; lia).
+  intros Hs. assert (HL : (1 <= L)%nat) by (pose proof (start_le L B
+    (S j)); unfold start in *; lia).
   pose proof (count_positive L B B_positive HL) as HN. fold count in HN.
   destruct (sweep_spec count ltac:(lia)) as [HD _].
   rewrite <- partial_key_is_key. replace (S (L - 1)) with (start count)

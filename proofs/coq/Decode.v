@@ -2,8 +2,8 @@
 (*
  * Decode.v - Algorithm 5: one token at a time, from the UQ-KV cache {U, QU, KC, VC}.
  *
- * States    the recurrence (13); and that a whole run of decoding, from an empty cache, answers what
- *           the definition does and leaves U^L in the cache.
+ * States    the recurrence (13); and that a whole run of decoding, from an empty cache, answers
+ *           what the definition does and leaves U^L in the cache.
  * Equations (13), then (5) to (8). Theorem 3. C file: ref/decode.c.
  * Mask      any that looks ahead only: the new row of U is 0.
  *)
@@ -94,7 +94,8 @@ Qed.
 Lemma cache_after_spec n :
   let m := cache_after c x n in
   length m = n /\
-  (forall s k, (s < n)%nat -> cQU m s k = QU x s k /\ cKC m s k = KC x s k /\ cVC m s k = VC x s k) /\
+  (forall s k, (s < n)%nat -> cQU m s k = QU x s k /\ cKC m s k = KC x s k /\
+    cVC m s k = VC x s k) /\
   (forall s k, cU m s k = \sum_(j < n | allowed c s j) gate_of c x s j * VU x j k).
 Proof.
   induction n as [|n (HL & HR & HU)]; [now repeat split; intros; try lia|].

@@ -4,19 +4,20 @@
  *
  * States    let the inputs move along any curve that is differentiable at h, with velocity x'. Then
  *             gradient_is_derivative    d/dh <dO, O> = sum over the six inputs of <gradient, x'>,
- *           O being the definition's output (Definitions.v), with sigmoid, SiLU and exp, any mask, any
- *           scale, any length. Straight lines in any direction are a corollary (all directional
+ *           O being the definition's output (Definitions.v), with sigmoid, SiLU and exp, any mask,
+ *           any scale, any length. Straight lines in any direction are a corollary (all directional
  *           derivatives); that it holds along all curves makes it the total derivative.
- *             blockwise_gradient_is_derivative    the same of Algorithms 1 and 3, one after the other.
+ *             blockwise_gradient_is_derivative    the same of Algorithms 1 and 3 in a row.
  * C files   ref/backward.c, ref/backward_blockwise.c.
  *)
 From Coq Require Import Reals Lra FunctionalExtensionality.
 From Coquelicot Require Import Coquelicot.
 Require Import Castle.Definitions Castle.Theorem1 Castle.Blocks Castle.OnlineSoftmax
-  Castle.Blockwise Castle.Backward Castle.BackwardBlockwise Castle.RealFunctions.
+  Castle.Blockwise Castle.Backward Castle.Algorithm3 Castle.BackwardBlockwise
+  Castle.RealFunctions.
 Open Scope R_scope.
 
-(* ---- rules ------------------------------------------------------------------------------------- *)
+(* ---- rules ----------------------------------------------------------------------------------- *)
 
 Definition derives (f : R -> R) (h f' : R) : Prop := is_derive f h f'.
 
@@ -41,7 +42,8 @@ Proof. intros Hf Hg. apply (is_derive_mult f g h f' g' Hf Hg). intros a b. apply
 
 Lemma derives_scal a f h f' : derives f h f' -> derives (fun u => a * f u) h (a * f').
 Proof.
-  intros Hf. eapply derives_ext; [reflexivity| |apply (derives_mult _ _ _ _ _ (derives_const a h) Hf)].
+  intros Hf. eapply derives_ext; [reflexivity| |apply (derives_mult _ _ _ _ _
+    (derives_const a h) Hf)].
   simpl. ring.
 Qed.
 
@@ -61,7 +63,7 @@ Proof.
   - apply derives_plus; [apply IH; intros|]; apply H; lia.
 Qed.
 
-(* ---- the curve --------------------------------------------------------------------------------- *)
+(* ---- the curve ------------------------------------------------------------------------------- *)
 
 (* The inputs x u move through x h with velocity x'. *)
 Definition moves (L d : nat) (x : R -> inputs reals) (h : R) (x' : inputs reals) : Prop :=
@@ -116,7 +118,8 @@ Lemma derives_SU t s :
 Proof.
   intros Ht Hs.
   apply (derives_sum L (fun u j => (T1 c (x u) t j : R) * G c (x u) s j)
-    (fun j => (T1' c (x h) x' t j : R) * G c (x h) s j + (T1 c (x h) t j : R) * G' c (x h) gate_slope x' s j)).
+    (fun j => (T1' c (x h) x' t j : R) * G c (x h) s j + (T1 c (x h) t j : R) * G' c
+      (x h) gate_slope x' s j)).
   intros j Hj. apply derives_mult; [now apply derives_T1|now apply derives_G].
 Qed.
 
@@ -237,7 +240,8 @@ Corollary directional_derivative d scale mask L x x' dO :
   is_derive (fun u => pairing L d dO (output c (line x x' u)) : R) 0
             (inputs_pairing L d (backward c x L gate_slope silu_slope dO) x').
 Proof.
-  pose proof (gradient_is_derivative d scale mask L (line x x') 0 x' (line_moves L d x x' 0) dO) as H.
+  pose proof (gradient_is_derivative d scale mask L (line x x') 0 x'
+    (line_moves L d x x' 0) dO) as H.
   rewrite line_0 in H. exact H.
 Qed.
 
@@ -254,8 +258,8 @@ Corollary directional_derivative_castle_swl W d scale L x x' dO :
             (inputs_pairing L d (backward c x L gate_slope silu_slope dO) x').
 Proof. apply directional_derivative. Qed.
 
-(* Algorithm 1 with any block size and reference points, then Algorithm 3 with either way of taking D
- * back: what comes out is the derivative. *)
+(* Algorithm 1 with any block size and reference points, then Algorithm 3 with either way of taking
+ * D back: what comes out is the derivative. *)
 Theorem blockwise_gradient_is_derivative d scale mask L B meets reference how x x' dO :
   (1 <= B)%nat -> ahead mask -> meets_is_sound L B mask meets ->
   let c := real_castle d scale mask in

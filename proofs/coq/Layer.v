@@ -3,9 +3,9 @@
  * Layer.v - the multi-head layer, and how many numbers it learns.
  *
  * States    Y = [O_1 | .. | O_n] WO with any form of a head; forms that agree on heads agree on the
- *           layer, so Theorems 1 to 3 hold for the layer; the layer is causal; its parameters are the
- *           7 n d dm numbers that it reads, standard attention's are 4 n d dm, and the two are equally
- *           many exactly where 7 n_CASTLE = 4 n_standard.
+ *           layer, so Theorems 1 to 3 hold for the layer; the layer is causal; its parameters are
+ *           the 7 n d dm numbers that it reads, standard attention's are 4 n d dm, and the two are
+ *           equally many exactly where 7 n_CASTLE = 4 n_standard.
  * Equations section 2.5, appendix C. C file: ref/layer.c.
  * Shapes    X, Y L x dm; the six projections dm x (n d), head h's columns h d .. (h+1) d - 1; WO
  *           (n d) x dm, alike by rows.
@@ -120,10 +120,12 @@ Lemma in_parameters names n d dm m i j :
   In m names /\ (i < rows n d dm m)%nat /\ (j < columns n d dm m)%nat.
 Proof.
   unfold parameters, entries. rewrite in_flat_map. split.
-  - intros (m' & Hm & H). apply in_flat_map in H as (i' & Hi & H). apply in_map_iff in H as (j' & E & Hj).
+  - intros (m' & Hm & H). apply in_flat_map in H as (i' & Hi & H).
+    apply in_map_iff in H as (j' & E & Hj).
     injection E as -> -> ->. rewrite in_seq in Hi, Hj. repeat split; trivial; lia.
   - intros (Hm & Hi & Hj). exists m. split; [assumption|]. apply in_flat_map. exists i.
-    rewrite in_seq. split; [lia|]. apply in_map_iff. exists j. rewrite in_seq. split; [reflexivity|lia].
+    rewrite in_seq. split; [lia|]. apply in_map_iff. exists j. rewrite in_seq.
+    split; [reflexivity|lia].
 Qed.
 
 Lemma NoDup_app_disjoint {A : Type} (l l' : list A) :
@@ -216,7 +218,8 @@ Proof.
     projected dm c X (w m) (i / d) s k = projected dm c X (w' m) (i / d) s k).
   { intros m s k Hm Hkd. pose proof (head_columns i k Hi Hkd) as Hcol.
     apply projected_same. intros a Ha. apply H, in_parameters.
-    split; [simpl in *; tauto|apply in_heads; trivial; intros ->; simpl in Hm; intuition discriminate]. }
+    split; [simpl in *; tauto|apply in_heads; trivial; intros ->; simpl in Hm; intuition
+      discriminate]. }
   assert (Hscore : forall s, causal_score c (head_of dm c w X (i / d)) t s =
                              causal_score c (head_of dm c w' X (i / d)) t s).
   { intros s. unfold causal_score. f_equal. apply dot_ext. intros k Hkd.

@@ -2,8 +2,8 @@
 (*
  * OnlineSoftmax.v - Algorithm 2: a softmax whose entries arrive block by block.
  *
- * States    with any reference points m_0, m_1, .. (the running maximum is one choice, made for range),
- *           the state (m, l, O) after any blocks satisfies e(m) l = sum of e(score) and
+ * States    with any reference points m_0, m_1, .. (the running maximum is one choice, made for
+ *           range), the state (m, l, O) after any blocks satisfies e(m) l = sum of e(score) and
  *           e(m) O = sum of e(score) value, so O / l is the softmax over all of them.
  * Needs     e(a + b) = e(a) e(b), e(0) = 1, 1/1 = 1, and 1/(a x) = b / x where a b = 1.
  *           RealFunctions.v shows them for exp and 1/x over the reals.

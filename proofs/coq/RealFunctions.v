@@ -2,8 +2,9 @@
 (*
  * RealFunctions.v - the paper's functions over the real numbers.
  *
- * States    the reals as a ring of Sums.v; sigmoid, SiLU and their derivatives; SiLU >= -0.27846455, so
- *           lookahead raises a logit by at most that; exp and 1/x are what OnlineSoftmax.v needs.
+ * States    the reals as a ring of Sums.v; sigmoid, SiLU and their derivatives; SiLU >=
+ *           -0.27846455, so lookahead raises a logit by at most that; exp and 1/x are what
+ *           OnlineSoftmax.v needs.
  * C files   ref/arithmetic.c and the functions SIGMOID, SILU, EXP, SILU_SLOPE, GATE_SLOPE of
  *           ref/matrix.h.
  *)
@@ -41,7 +42,7 @@ Proof.
   auto_derive; [lra|]. field. lra.
 Qed.
 
-(* ---- SiLU's least value ----------------------------------------------------------------------- *)
+(* ---- SiLU's least value ---------------------------------------------------------------------- *)
 
 Lemma exp_above_series y : 0 <= y -> 1 + y + y ^ 2 / 2 + y ^ 3 / 6 + y ^ 4 / 24 <= exp y.
 Proof.
@@ -62,7 +63,8 @@ Qed.
 
 Definition silu_floor : R := 0.27846455.
 
-(* 1/c <= exp(1 + c): c is just above the root of c exp(1 + c) = 1. Six squarings, from (1 + c) / 64. *)
+(* 1/c <= exp(1 + c): c is just above the root of c exp(1 + c) = 1. Six squarings, from (1 + c) /
+ * 64. *)
 Lemma silu_floor_exp : 1 <= silu_floor * exp (1 + silu_floor).
 Proof.
   assert (H0 : 1.020176864228 <= exp ((1 + silu_floor) / 64)).
@@ -115,7 +117,7 @@ Proof.
   pose proof (silu_least (lookahead_score c x t s)). lra.
 Qed.
 
-(* ---- exp and 1/x ------------------------------------------------------------------------------- *)
+(* ---- exp and 1/x ----------------------------------------------------------------------------- *)
 
 Theorem exp_rescalable : rescalable (K := reals) exp Rinv.
 Proof.

@@ -2,13 +2,13 @@
 (*
  * Rounding.v - rules B1 to B3 of proofs/rounding.md: what no order of operations can exceed.
  *
- * States    a sum of n products, evaluated in any order by multiplications, fused multiply-adds and
- *           additions, each rounded once, is off by at most gamma_n sum |a b| + n tiny. For binary32
- *           with gradual underflow, and with results below the smallest normal number flushed to 0.
- *           Operands that are off themselves (B2) add E as in B3.
- * Model     Flocq: radix 2, 24 bits, smallest normal 2^-126, to nearest, ties any way; no overflow (the
- *           exponent is unbounded above).
- * C file    ref/systems/bounded.c: gamma_of, rounded, product_error, dot.
+ * States    product_bound    a sum of n products, evaluated in any order by multiplications, fused
+ *           multiply-adds and additions, each rounded once, is off by at most
+ *           gamma_n sum |a b| + n tiny, with gradual underflow as well as with flushing to 0.
+ * Model     a rounding is a function on the reals; all that is asked of it is `gradual` or
+ *           `flushing` below. No overflow. Binary32.v shows that Flocq's binary32 is such a
+ *           function.
+ * C file    ref/systems/bounded.c: gamma_of, dot.
  *)
 From Coq Require Import Reals Lra Permutation List.
 From Flocq Require Import Core Relative FTZ.
@@ -16,7 +16,7 @@ Require Import Castle.Definitions Castle.RealFunctions.
 Import ListNotations.
 Open Scope R_scope.
 
-(* ---- machines ---------------------------------------------------------------------------------- *)
+(* ---- machines -------------------------------------------------------------------------------- *)
 
 (* B1: what one rounding of a result does. Gradual underflow loses at most u tiny. *)
 Definition gradual (u tiny : R) (fl : R -> R) : Prop :=
@@ -29,7 +29,7 @@ Definition flushing (u tiny : R) (fl : R -> R) : Prop :=
 
 Definition gamma (u : R) (n : nat) : R := INR n * u / (1 - INR n * u).
 
-(* ---- evaluations ------------------------------------------------------------------------------- *)
+(* ---- evaluations ----------------------------------------------------------------------------- *)
 
 (* Any way to evaluate a sum of products a_k b_k *)
 Inductive evaluation :=
@@ -77,7 +77,7 @@ Qed.
 Lemma list_sum_nonneg f l : (forall k, 0 <= f k) -> 0 <= list_sum f l.
 Proof. intros H. induction l as [|k l IH]; simpl; [lra|]. specialize (H k). lra. Qed.
 
-(* ---- powers of 1 + u ----------------------------------------------------------------------------- *)
+(* ---- powers of 1 + u ------------------------------------------------------------------------- *)
 
 Section Bound.
 
@@ -122,7 +122,7 @@ Proof.
   rewrite Nat.mul_comm, pow_mult. pose proof (power_ge_1 n). simpl. nra.
 Qed.
 
-(* ---- the induction -------------------------------------------------------------------------------- *)
+(* ---- the induction --------------------------------------------------------------------------- *)
 
 Variables (fl : R -> R) (a b : nat -> R).
 
@@ -190,7 +190,8 @@ Proof. destruct t; simpl; eauto. Qed.
 Lemma flushing_bound t : flushing u tiny fl -> flushed t.
 Proof.
   intros Hfl. pose proof Hfl as [_ Hidem].
-  induction t as [k|k r (f & Hf & Hf0 & Hc & He)|l (f1 & Hf1 & Hz1 & Hc1 & He1) r (f2 & Hf2 & Hz2 & Hc2 & He2)].
+  induction t as [k|k r (f & Hf & Hf0 & Hc & He)|l (f1 & Hf1 & Hz1 & Hc1 & He1) r
+    (f2 & Hf2 & Hz2 & Hc2 & He2)].
   - (* one product *)
     unfold flushed, exact, size, count, list_sum. simpl computed. simpl terms. simpl length.
     simpl fold_right. rewrite !Rplus_0_r. unfold term.
@@ -251,7 +252,8 @@ Proof.
       exists (f1 + f2)%nat. rewrite H0. split; [unfold n; lia|]. split; [intros E; now destruct E|].
       rewrite Rabs_R0. split; [apply Rmult_le_pos; [apply pow_le; lra|exact Hs']|].
       rewrite Zl, Zr, Rplus_0_l in H2.
-      eapply Rle_trans; [exact H2|]. destruct (size_grows n (S n) (size (Add l r))); [lia|trivial|lra].
+      eapply Rle_trans; [exact H2|]. destruct (size_grows n (S n) (size (Add l r))); [lia|trivial|
+        lra].
     + (* 0 + r: r is already rounded *)
       assert (H0 : fl (computed fl a b l + computed fl a b r) = computed fl a b r).
       { rewrite Zl, Rplus_0_l. destruct (computed_is_rounded r) as [z ->]. apply Hidem. }
@@ -284,7 +286,8 @@ Lemma operations_count t : (operations t <= 2 * count t - 1)%nat.
 Proof.
   induction t as [k|k r IH|l IHl r IHr].
   - unfold count. simpl. lia.
-  - change (count (Fma k r)) with (S (count r)). pose proof (count_positive r). simpl operations. lia.
+  - change (count (Fma k r)) with (S (count r)). pose proof (count_positive r). simpl operations.
+    lia.
   - assert (Hn : count (Add l r) = (count l + count r)%nat) by apply app_length.
     pose proof (count_positive l). pose proof (count_positive r). simpl operations. lia.
 Qed.

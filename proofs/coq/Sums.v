@@ -2,8 +2,8 @@
 (*
  * Sums.v - numbers and finite sums.
  *
- * States    what a commutative ring is here (any type with the ring laws, equality is Coq's own), the
- *           two sums that every other file is written in, and their laws.
+ * States    what a commutative ring is here (any type with the ring laws, equality is Coq's own),
+ *           the two sums that every other file is written in, and their laws.
  *             \sum_(i < n) f           f at 0 .. n-1;  \sum_(i < n | P) f  only where P holds
  *             \sum_(a <= i < b) f      f at a .. b-1;  \sum_(a <= i < b | P) f  alike
  * An empty sum is 0. C counterpart: the number systems of ref/systems/, and one entry of a product.
@@ -44,7 +44,8 @@ Fixpoint sum {K : ring} (n : nat) (f : nat -> K) : K :=
   | S m => (sum m f + f m)%K
   end.
 
-Definition range_sum {K : ring} (a b : nat) (f : nat -> K) : K := sum (b - a) (fun i => f (a + i)%nat).
+Definition range_sum {K : ring} (a b : nat) (f : nat -> K) : K := sum (b - a) (fun i => f (a +
+  i)%nat).
 
 Notation "\sum_( i < n ) F" := (sum n (fun i => F%K))
   (at level 41, F at level 41, i, n at level 50, format "\sum_( i  <  n )  F").

@@ -2,9 +2,9 @@
 (*
  * Theorem1.v - Theorem 1: all of CASTLE as a handful of masked matrix products.
  *
- * States    T1, G, SU, scores, P and the output O of the parallel form, and that row t of O is o_t of the definition,
- *           entry (t, s) of SU is (6), and G VU is U^L. For any mask; CASTLE and CASTLE-SWL are
- *           instances.
+ * States    T1, G, SU, scores, P and the output O of the parallel form, and that row t of O is o_t
+ *           of the definition, entry (t, s) of SU is (6), and G VU is U^L. For any mask; CASTLE
+ *           and CASTLE-SWL are instances.
  * Equations (11), (12). C file: ref/parallel.c.
  *)
 Require Import Castle.Definitions Castle.Causality.
@@ -29,7 +29,8 @@ Definition tril (t j : nat) : bool := j <=? t.
 Variables (c : operator K) (x : inputs K) (L : nat).
 
 (* (11) *)
-Definition T1 : nat -> nat -> K := masked tril (scaled (scale c) (product_nt (dim c) (QC x) (VU x))).
+Definition T1 : nat -> nat -> K := masked tril (scaled (scale c) (product_nt (dim c) (QC x)
+  (VU x))).
 Definition G : nat -> nat -> K :=
   masked (allowed c) (map (gate c) (scaled (scale c) (product_nt (dim c) (QU x) (KU x)))).
 Definition SU : nat -> nat -> K := product_nt L T1 G.
