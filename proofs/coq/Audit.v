@@ -2,12 +2,12 @@
 (*
  * Audit.v - what each headline theorem rests on.
  *
- * `make proofs-coq` compares what this prints with assumptions.txt, line by line. Where a file
- * works over the reals its theorems are printed together, because Coq takes seconds for each print.
+ * `make proofs-coq` compares what this prints with assumptions.txt, line by line. Where a file works
+ * over the reals its theorems are printed together, because Coq takes seconds for each print.
  *)
 Require Import Castle.Causality Castle.Decode Castle.Theorem1 Castle.OnlineSoftmax
-  Castle.Blockwise Castle.Layer Castle.Backward Castle.BackwardBlockwise Castle.RealFunctions
-  Castle.Gradient Castle.Rounding Castle.Binary32.
+  Castle.Blockwise Castle.Layer Castle.Parameters Castle.Backward Castle.BackwardBlockwise
+  Castle.RealFunctions Castle.Gradient Castle.Rounding Castle.Binary32.
 
 (* ---- Causality.v --------------------------------------------------------------------------- *)
 
@@ -80,12 +80,21 @@ Goal True. idtac "theorem layer_blockwise_is_sequential". Abort.
 Print Assumptions layer_blockwise_is_sequential.
 Goal True. idtac "theorem layer_causality". Abort.
 Print Assumptions layer_causality.
+
+(* ---- Parameters.v -------------------------------------------------------------------------- *)
+
 Goal True. idtac "theorem castle_reads_its_parameters". Abort.
 Print Assumptions castle_reads_its_parameters.
-Goal True. idtac "theorem standard_reads_its_parameters". Abort.
-Print Assumptions standard_reads_its_parameters.
+Goal True. idtac "theorem castle_needs_its_parameters". Abort.
+Print Assumptions castle_needs_its_parameters.
+Goal True. idtac "theorem castle_parameters_distinct". Abort.
+Print Assumptions castle_parameters_distinct.
 Goal True. idtac "theorem castle_parameter_count". Abort.
 Print Assumptions castle_parameter_count.
+Goal True. idtac "theorem standard_reads_its_parameters". Abort.
+Print Assumptions standard_reads_its_parameters.
+Goal True. idtac "theorem standard_parameters_distinct". Abort.
+Print Assumptions standard_parameters_distinct.
 Goal True. idtac "theorem standard_parameter_count". Abort.
 Print Assumptions standard_parameter_count.
 Goal True. idtac "theorem four_sevenths". Abort.
