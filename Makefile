@@ -32,12 +32,12 @@ LIBRARY := $(call objects,$(SOURCES)) $B/vectors/cases_table.o
 
 DUMPS = vectors/dumps
 # Set with `deps` among the goals, so that nothing is compiled before it is installed.
-FIRST := $(filter deps deps-dev deps-bench,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-bench deps-coq,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev deps-bench verify stability vectors vectors-update golden-anew check \
-        check-long bench sanitize valgrind lint format install clean help
+.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability vectors vectors-update \
+        golden-anew check check-long bench sanitize valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -88,6 +88,7 @@ PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind g++ man-db python3-mpmath \
                python3-gmpy2 python3-numpy python3-jsonschema
 PACKAGES_BENCH = $(PACKAGES_DEV) python3-torch gnuplot-nox
+PACKAGES_COQ = coq libcoq-coquelicot libcoq-flocq
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
 define install_packages
@@ -115,6 +116,9 @@ deps-dev: deps                                   ## ... and what lint, valgrind 
 
 deps-bench: deps                                 ## ... and what bench compares with (PyTorch is big)
 	$(call install_packages,$(PACKAGES_BENCH),)
+
+deps-coq:                                        ## what proofs-coq needs, and nothing else does
+	$(call install_packages,$(PACKAGES_COQ),)
 
 # ---- the main job --------------------------------------------------------------------------------
 
@@ -155,6 +159,19 @@ vectors-update: golden-anew                      ## make them anew, put them int
 	@mkdir -p $(GOLDEN)
 	rm -f $(GOLDEN)/*.safetensors $(GOLDEN)/index.json
 	cp $B/golden/*.safetensors $B/golden/index.json $(GOLDEN)/
+# Audit.v prints what each theorem assumes; that must be what assumptions.txt says.
+COQ_FILES = $(filter-out Audit.v,$(notdir $(wildcard proofs/coq/*.v)))
+COQ_FLAGS = -arg -w -arg -ambiguous-paths # Coquelicot's own
+proofs-coq: | $(FIRST)                           ## check the proofs in proofs/coq with Coq
+	@mkdir -p $B/coq
+	@cp -pu proofs/coq/*.v $B/coq/
+	@cd $B/coq && coq_makefile -R . Castle $(COQ_FLAGS) $(COQ_FILES) -o Makefile \
+	    && $(MAKE) --no-print-directory
+	@! grep -nE '^ *(Admitted|Axiom|Parameter|Conjecture)|admit\.' proofs/coq/*.v
+	@cd $B/coq && coqc -q -R . Castle $(filter-out -arg,$(COQ_FLAGS)) Audit.v > Audit.out
+	@awk -f proofs/coq/assumptions.awk $B/coq/Audit.out > $B/coq/assumptions.txt
+	@diff -u proofs/coq/assumptions.txt $B/coq/assumptions.txt
+	@echo "all theorems of proofs/coq hold, under the assumptions in proofs/coq/assumptions.txt"
 
 # ---- tests ---------------------------------------------------------------------------------------
 
