@@ -159,6 +159,9 @@ vectors-update: golden-anew                      ## make them anew, put them int
 	@mkdir -p $(GOLDEN)
 	rm -f $(GOLDEN)/*.safetensors $(GOLDEN)/index.json
 	cp $B/golden/*.safetensors $B/golden/index.json $(GOLDEN)/
+
+# ---- machine-checked proofs --------------------------------------------------------------------
+
 # Audit.v prints what each theorem assumes; that must be what assumptions.txt says.
 COQ_FILES = $(filter-out Audit.v,$(notdir $(wildcard proofs/coq/*.v)))
 COQ_FLAGS = -arg -w -arg -ambiguous-paths # Coquelicot's own
