@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static Truth truth_of(MatrixShape s, bool mask_is_free)
 {
@@ -42,7 +43,21 @@ static bool round_ball(double *x, double *other, const arb_t ball, slong bits)
     *other = arf_get_d(high, ARF_RND_NEAR);
     arf_clear(low);
     arf_clear(high);
+    if (*x == 0 && *other == 0 && arb_contains_zero(ball))
+        *x = *other = 0; /* not -0: nothing says that the truth is negative */
     return *x == *other;
+}
+
+/* Of two candidates the one whose last bit is 0, as a tie is rounded; *other is the odd one then. */
+static void prefer_even(double *x, double *other)
+{
+    uint64_t word;
+    memcpy(&word, x, sizeof word);
+    if (word & 1) {
+        double odd = *x;
+        *x = *other;
+        *other = odd;
+    }
 }
 
 /* Settles element k of a truth from its ball. False: the ball is too wide yet. */
@@ -53,6 +68,8 @@ static bool settle(Truth *t, size_t k, const arb_t ball, slong bits, bool tails)
     if (!arb_is_finite(ball))
         return false;
     bool settled = round_ball(x, other, ball, bits);
+    if (!settled)
+        prefer_even(x, other);
     /* Past binary64's range the rounded truth is infinite and has no tail. */
     if (isinf(*x) || isinf(*other))
         return settled;
@@ -61,9 +78,10 @@ static bool settle(Truth *t, size_t k, const arb_t ball, slong bits, bool tails)
     arf_init(value);
     arf_set_d(value, *x);
     arb_sub_arf(rest, ball, value, bits);
-    if (tails)
-        settled = round_ball(&t->tail[k], &tail_other, rest, bits) && settled;
-    else
+    if (tails && !round_ball(&t->tail[k], &tail_other, rest, bits)) {
+        prefer_even(&t->tail[k], &tail_other);
+        settled = false;
+    } else if (!tails)
         t->tail[k] = arf_get_d(arb_midref(rest), ARF_RND_NEAR);
     arb_clear(rest);
     arf_clear(value);

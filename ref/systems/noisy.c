@@ -34,10 +34,10 @@ typedef struct NoisySystem {
 static NoisySystem *self(System *in) { return (NoisySystem *)in; }
 static double xi(NoisySystem *s) { return 2 * gsl_rng_uniform(s->rng) - 1; }
 
-/* N2, for a sum of n terms whose absolute values add up to `size` */
+/* N2, for a sum of n terms whose absolute values add up to `size`; infinities have no noise */
 static double sum_noise(NoisySystem *s, size_t n, double size)
 {
-    return size == 0 ? 0 : xi(s) * sqrt((double)n) * (s->u * size + s->tiny);
+    return size == 0 || isinf(size) ? 0 : xi(s) * sqrt((double)n) * (s->u * size + s->tiny);
 }
 
 /* N1 */
@@ -45,7 +45,7 @@ static void perturb(System *in, double *y, size_t n)
 {
     NoisySystem *s = self(in);
     for (size_t k = 0; k < n; k++)
-        if (y[k] != 0)
+        if (y[k] != 0 && !isinf(y[k]))
             y[k] += xi(s) * (s->u * fabs(y[k]) + s->tiny);
 }
 
@@ -223,7 +223,7 @@ static void keep(System *in, Stage name, Matrix A)
             double *x = entry(A, i, j);
             if (arithmetic_rounds_given(name) && format_round_double(*x, f) == *x)
                 continue;  /* N4: exact as it is */
-            if (*x != 0) { /* N3, its two draws in this order */
+            if (*x != 0 && !isinf(*x)) { /* N3, its two draws in this order */
                 double relative = xi(s), absolute = xi(s);
                 *x += v * relative * fabs(*x) + underflow * absolute;
             }
