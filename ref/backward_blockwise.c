@@ -163,7 +163,7 @@ static void backward_sweep(const Pass *p)
     Matrix D = matrix(in, at_once * b->size, p->dO.cols), dD = matrix(in, D.rows, D.cols);
     Matrix kept = matrix(in, p->how == BY_RECOMPUTATION ? at_once * up : 0, D.cols);
 #pragma omp parallel num_threads(threads)
-#pragma omp single
+#pragma omp master
     for (size_t j = 0; j < b->count; j++) {
         size_t place = j % at_once, n = block(b, p->dO, j).rows;
         Keys keys = {j, rows(D, place * b->size, n), rows(dD, place * b->size, n), kept};
@@ -172,8 +172,8 @@ static void backward_sweep(const Pass *p)
 #pragma omp task if (threads > 1) depend(inout : *(char *)keys.D.entries)
         begin_keys(p, &keys);
         for (size_t i = b->count; i-- > j;) {
-            Matrix dQC = block(b, p->g->dQC, i);
-#pragma omp task if (threads > 1) depend(inout : *(char *)keys.D.entries, *(char *)dQC.entries)
+#pragma omp task if (threads > 1) depend(inout \
+                                         : *(char *)keys.D.entries, *block_turn(b, p->g->dQC, i))
             {
                 Scope scope = scope_open(in);
                 backward_block(p, i, &keys);

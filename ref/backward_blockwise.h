@@ -13,8 +13,8 @@
  * Threads       as in blockwise.h.
  * D_j           Going down, D_j has to be taken back to what block j had seen before query block i. Either
  *               by subtraction (33), exact in real arithmetic only, or from partial sums kept on the way
- *               up, another O(L d) of memory and an eighth more work or less: the choice
- *               is the caller's.
+ *               up, another O(L d) of memory and a fourteenth more work: the choice is the
+ *               caller's.
  * Special cases any 1 <= B <= L, a ragged last block; windows skip gates that allow no pair.
  * Aliasing      gradients must not share entries with inputs, forward answers or dO.
  */

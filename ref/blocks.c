@@ -37,6 +37,8 @@ Matrix block(const Blocks *b, Matrix A, size_t i)
     return rows(A, start - missing, block_start(b, i + 1) - start);
 }
 
+char *block_turn(const Blocks *b, Matrix A, size_t i) { return block(b, A, i).entries; }
+
 static Band allowed_in(const Blocks *b, size_t j, size_t e)
 {
     return seen_from(lookahead(b->head->window), block_start(b, j), block_start(b, e));

@@ -23,6 +23,9 @@ size_t block_start(const Blocks *, size_t i); /* the number of T_i's first token
 /* Rows T_i of A, a view. A has a row for every token, or lacks those of the first ones. */
 Matrix block(const Blocks *, Matrix A, size_t i);
 
+/* What tasks that change rows T_i of A name as their dependence: the first byte of these rows. */
+char *block_turn(const Blocks *, Matrix A, size_t i);
+
 /* Whether any token of T_e may enter a lookahead key of T_j. */
 bool block_allowed(const Blocks *, size_t j, size_t e);
 

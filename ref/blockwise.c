@@ -60,11 +60,11 @@ static void sweep_blocks(const Sweep *s)
     System *in = s->D.in;
     int threads = team_begin(in);
 #pragma omp parallel num_threads(threads)
-#pragma omp single
+#pragma omp master
     for (size_t i = b->done; i < b->count; i++)
         for (size_t j = i + 1; j-- > 0;) {
-            Matrix Dj = block(b, s->D, j), Oi = block(b, s->all.O, i);
-#pragma omp task if (threads > 1) depend(inout : *(char *)Dj.entries, *(char *)Oi.entries)
+#pragma omp task if (threads > 1) depend(inout \
+                                         : *block_turn(b, s->D, j), *block_turn(b, s->all.O, i))
             {
                 Scope scope = scope_open(in);
                 sweep_block(s, i, j);

@@ -14,8 +14,9 @@
  *               and O_i stay at hand, and the gates of block (i, j) serve (24) and then (23).
  * Threads       in a system that allows it, blocks that share neither i nor j run at once. Both orders
  *               hold all the same: no result depends on the number of threads.
- * B             speed only; B = 128 is fastest for d = 128 in double and float (blocks large enough for
- *               BLAS, temporaries that the second cache still holds).
+ * B             a matter of speed, and of rounding; for d = 128, in double and float, B from 128 to 192
+ *               is fastest: blocks large enough for BLAS, and little computed for nothing next to the
+ *               diagonal.
  * Rows read     as in parallel.h: the sweep reads block i only for rows of O in block i or later.
  * Special cases any L >= 1 and 1 <= B <= L; the last block may be shorter. With a window, updates of D
  *               and gates that allow no pair are skipped.

@@ -45,8 +45,10 @@ typedef struct Operations {
     void (*get)(System *, mpfr_t y, const void *x);
 
     /* Optional, NULL where the system has no need of it. */
-    bool (*product)(System *, Matrix C, Matrix A, Matrix B, ProductKind); /* false: use dot */
-    void (*stage)(System *, Stage, Matrix A);                             /* changes A in place */
+    /* Writes every entry of C, absent ones as 0 (in a plain system anything may stand there before), or
+     * returns false: use dot. */
+    bool (*product)(System *, Matrix C, Matrix A, Matrix B, ProductKind);
+    void (*stage)(System *, Stage, Matrix A); /* changes A in place */
     void (*destroy)(System *);
 } Operations;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * exp.h - exp for float and double without branch, table or call, so that compilers vectorise loops
- * of it: the C library's costs more than all the products of a block.
+ * of it: calls of the C library's would take a third of the time of all the products of a block.
  *
  * Method        exp(x) = 2^k exp(r), k the integer next to x / log(2), |r| <= log(2)/2 (Cody and Waite
  *               1980). log(2) comes in two parts; the first is short enough for k times it to be exact,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * systems.h - the number systems. Each maker returns a system of its own, used by one thread at a
- * time and ended by system_free().
+ * time (but for the teams of system.h) and ended by system_free().
  */
 #ifndef CASTLE_SYSTEMS_H
 #define CASTLE_SYSTEMS_H
@@ -33,7 +33,8 @@ System *field_system(uint64_t key);
 uint64_t field_random(uint64_t *state);
 Matrix field_random_matrix(System *in, size_t rows, size_t cols, uint64_t *state);
 
-/* The machine's own arithmetic, products by BLAS through GSL. */
+/* The machine's own arithmetic, products by BLAS through GSL. Blocks of a sweep may run in several
+ * threads; no result depends on how many. */
 System *f64_system(void);
 System *f32_system(void);
 
