@@ -7,6 +7,7 @@
 
 #include "ball_product.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +64,7 @@ static void set(System *in, void *x, const double *v, size_t n)
 /* Exact where it can be: n = 4^k. arb_rsqrt_ui does not see that. */
 static void inverse_root(System *in, void *x, unsigned long n)
 {
-    ulong root = n_sqrt(n);
+    ulong root = (ulong)lrint(sqrt((double)n));
     if (root * root != n) {
         arb_rsqrt_ui(x, n, bits(in));
         return;
