@@ -7,7 +7,7 @@
  *)
 Require Import Castle.Causality Castle.Decode Castle.Theorem1 Castle.OnlineSoftmax
   Castle.Blockwise Castle.Layer Castle.Parameters Castle.Backward Castle.BackwardBlockwise
-  Castle.RealFunctions Castle.Gradient Castle.Rounding Castle.Binary32.
+  Castle.RealFunctions Castle.Gradient Castle.Rounding Castle.Binary32 Castle.LayerGradient.
 
 (* ---- Causality.v --------------------------------------------------------------------------- *)
 
@@ -175,3 +175,10 @@ Goal True. idtac "theorem folded_score_bound". Abort.
 Goal True. idtac "theorem attention_score_bound". Abort.
 Goal True. idtac "theorem one_attention_score". Abort.
 Print Assumptions Binary32_all.
+
+(* ---- LayerGradient.v ----------------------------------------------------------------------- *)
+
+Definition LayerGradient_all :=
+  @layer_gradient_is_derivative.
+Goal True. idtac "theorem layer_gradient_is_derivative". Abort.
+Print Assumptions LayerGradient_all.
