@@ -55,7 +55,8 @@ Theorem no_values_is_causal t k :
 Proof.
   intros HV Hp. apply without_lookahead; trivial. intros s.
   rewrite lookahead_score_flat. apply sum_zero. intros j _.
-  destruct (allowed c s j); [|reflexivity]. unfold dot. rewrite sum_zero; [ring|]. intros i _. rewrite HV. ring.
+  destruct (allowed c s j); [|reflexivity]. unfold dot. rewrite sum_zero; [ring|].
+  intros i _. rewrite HV. ring.
 Qed.
 
 (* ---- gradients that are exactly 0 ------------------------------------------------------------ *)
