@@ -222,7 +222,7 @@ static void keep(System *in, Stage name, Matrix A)
         for (size_t j = k.first; j < k.end; j++) {
             double *x = entry(A, i, j);
             if (arithmetic_rounds_given(name) && format_round_double(*x, f) == *x)
-                continue;  /* N4: exact as it is */
+                continue;                /* N4: exact as it is */
             if (*x != 0 && !isinf(*x)) { /* N3, its two draws in this order */
                 double relative = xi(s), absolute = xi(s);
                 *x += v * relative * fabs(*x) + underflow * absolute;
