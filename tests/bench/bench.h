@@ -21,7 +21,7 @@ enum { MOST_THREADS = 2 };
 typedef struct Bench {
     const char *folder, *scripts; /* of the results; of the peers' Python scripts */
     int rounds, threads;          /* threads: measured with one, and with so many */
-    bool quick, full;
+    bool quick, full, paper;
     Peer *peer[PEERS][MOST_THREADS + 1]; /* by threads; NULL where it is not installed */
     Curve memory;                        /* from bench_memory() for bench_growth() */
     json_t *report;
@@ -34,6 +34,8 @@ void bench_mpmath(Bench *); /* mpmath against the oracle and the naive form in M
 void bench_judge(Bench *);  /* castle_judge on the answers of numpy and torch */
 void bench_forms(Bench *);  /* the forms in f64 and f32 against dgemm, attention, numpy, torch */
 void bench_growth(Bench *); /* exponents, measured and counted; bench_memory's too; the plot */
+
+void bench_paper(Bench *); /* with --paper: the paper's golden vectors, case by case */
 
 /* Prints to standard output and to FOLDER/bench.txt. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

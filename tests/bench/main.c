@@ -22,6 +22,7 @@
 static const struct argp_option options[] = {
     {"quick", 'q', NULL, 0, "small shapes, three rounds: under a minute, for a first look", 0},
     {"full", 'f', NULL, 0, "also what takes minutes: the oracle at L = 2048", 0},
+    {"paper", 'p', NULL, 0, "also the golden vectors of the paper's shapes: half an hour", 0},
     {"rounds", 'r', "N", 0, "rounds to take medians over, 1 to 99 (default 5, 3 with --quick)", 0},
     {0},
 };
@@ -36,6 +37,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'f':
         b->full = true;
+        return 0;
+    case 'p':
+        b->paper = true;
         return 0;
     case 'r':
         b->rounds = (int)strtol(arg, &end, 10);
@@ -150,6 +154,7 @@ int main(int argc, char **argv)
     bench_mpmath(&b);
     bench_forms(&b);
     bench_growth(&b);
+    bench_paper(&b);
     end_peers(&b);
     say_no_more(b.folder);
     write_json(b.report, b.folder, "bench.json");
