@@ -181,11 +181,11 @@ static bool noisy_product(System *in, Matrix C, Matrix A, Matrix B, ProductKind 
     for (size_t i = 0; i < C.rows; i++) {
         const double *sizes = sums_row(&s, i);
         Range present = row_range(C, i);
+        double *value = entry(C, i, 0);
         for (size_t j = present.first; j < present.end; j++) {
             size_t terms = sums_terms(&s, i, j);
-            double *value = entry(C, i, j);
             if (terms)
-                *value += sum_noise(self(in), terms, sizes[j]);
+                value[j] += sum_noise(self(in), terms, sizes[j]);
         }
     }
     sums_end(&s);

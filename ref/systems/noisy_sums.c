@@ -2,7 +2,7 @@
 #include "noisy_sums.h"
 
 #include <stdint.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* A tile of C and of the sums of absolute values, small enough for a processor's registers. */
 enum { TILE_ROWS = 4, LANES = 8, VECTORS = 2, TILE_COLS = LANES * VECTORS };
@@ -37,8 +37,9 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static double *lines_of(Matrix A, bool transposed, size_t lines)
 {
     enum { SQUARE = 16 };
-    size_t length = transposed ? A.rows : A.cols;
-    double *p = room_for("sums_begin", lines * length, sizeof *p);
+    size_t length = transposed ? A.rows : A.cols, count = transposed ? A.cols : A.rows;
+    double *p = system_entries(A.in, lines * length, true);
+    memset(p + count * length, 0, (lines - count) * length * sizeof *p);
     for (size_t i = 0; i < A.rows; i += SQUARE)
         for (size_t j = 0; j < A.cols; j += SQUARE)
             for (size_t r = i; r < least(i + SQUARE, A.rows); r++) {
@@ -53,10 +54,8 @@ static double *lines_of(Matrix A, bool transposed, size_t lines)
 static Vector *panels_of(Matrix B, bool transposed, size_t cols)
 {
     size_t length = transposed ? B.cols : B.rows, count = transposed ? B.rows : B.cols;
-    double *p = aligned_alloc(sizeof(Vector), cols * length * sizeof *p + sizeof(Vector)), *to = p;
+    double *p = system_entries(B.in, cols * length, true), *to = p;
     const double *from = B.entries;
-    if (!p)
-        stop_on_bug("sums_begin", "out of memory for %zu x %zu numbers", length, cols);
     for (size_t j = 0; j < cols; j += TILE_COLS)
         for (size_t k = 0; k < length; k++)
             for (size_t c = j; c < j + TILE_COLS; c++)
@@ -140,11 +139,11 @@ bool sums_begin(Sums *s, Matrix C, Matrix A, Matrix B, ProductKind kind)
 {
     if (!all_finite(A) || !all_finite(B))
         return false;
-    *s = (Sums){.C = C, .A = A, .B = B, .kind = kind};
+    *s = (Sums){.C = C, .A = A, .B = B, .kind = kind, .scope = scope_open(C.in)};
     s->inner = kind == PRODUCT_TN ? A.rows : A.cols;
     s->a = lines_of(A, kind == PRODUCT_TN, filled_up(C.rows, TILE_ROWS));
     s->b = panels_of(B, kind == PRODUCT_NT, filled_up(C.cols, TILE_COLS));
-    s->sizes = room_for(__func__, TILE_ROWS * C.cols, sizeof *s->sizes);
+    s->sizes = system_entries(C.in, TILE_ROWS * C.cols, false);
     return true;
 }
 
@@ -161,9 +160,4 @@ size_t sums_terms(const Sums *s, size_t i, size_t j)
     return k.end - k.first;
 }
 
-void sums_end(Sums *s)
-{
-    free(s->a);
-    free(s->b);
-    free(s->sizes);
-}
+void sums_end(Sums *s) { scope_close(s->C.in, s->scope); }

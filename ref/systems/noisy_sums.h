@@ -13,6 +13,7 @@ typedef struct Sums {
     Matrix C, A, B;
     ProductKind kind;
     size_t inner; /* terms of an entry without masks */
+    Scope scope;  /* in which the following are kept */
     double *a;    /* the operands, as tiles read them */
     void *b;
     double *sizes; /* of the rows of one tile */
