@@ -36,7 +36,7 @@ FIRST := $(filter deps deps-dev deps-bench deps-coq,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability vectors vectors-update \
+.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability vectors vectors-paper vectors-update \
         golden-anew check check-long bench sanitize valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
@@ -154,6 +154,11 @@ vectors: golden-anew                             ## make all golden vectors anew
 	    [ -f $(GOLDEN)/$$f ] || { echo "$(GOLDEN)/$$f: is missing"; exit 1; }; \
 	    cmp $B/golden/$$f $(GOLDEN)/$$f || exit 1; done
 	@echo "$(GOLDEN): every byte came out again"
+
+vectors-paper: $B/castle                         ## the paper's shapes anew (half an hour), by SHA-256
+	$B/castle emit --tier paper --out $B/paper
+	cmp $B/paper/index-paper.json $(GOLDEN)/index-paper.json
+	@echo "$(GOLDEN)/index-paper.json: every sum came out again"
 
 vectors-update: golden-anew                      ## make them anew, put them into vectors/golden
 	@mkdir -p $(GOLDEN)
