@@ -88,17 +88,12 @@ static bool settle(Truth *t, size_t k, const arb_t ball, slong bits, bool tails)
     return settled;
 }
 
-/* log2(radius / |midpoint|); -infinity for an exact ball, or one about 0. */
+/* At least log2(radius / |midpoint|), by at most two; -infinity for an exact ball, or one about 0. */
 static double log2_relative_radius(const arb_t ball)
 {
-    mag_t middle;
-    mag_init(middle);
-    arf_get_mag(middle, arb_midref(ball));
-    bool defined = !mag_is_zero(middle) && !mag_is_zero(arb_radref(ball));
-    double width = defined ? mag_get_d_log2_approx(arb_radref(ball)) - mag_get_d_log2_approx(middle)
-                           : -INFINITY;
-    mag_clear(middle);
-    return width;
+    if (arb_is_exact(ball) || arf_is_zero(arb_midref(ball)))
+        return -INFINITY;
+    return (double)arb_rel_error_bits(ball);
 }
 
 /* The softmax of a lone score does not move: dS_11 = 0, so QC_1 takes no gradient, nor does KC when it is
