@@ -119,8 +119,28 @@ static void judge_head(Trial *t, size_t index)
     oracle_free(o);
 }
 
+static bool has_finite_inputs(const Trial *t)
+{
+    bool finite = true;
+    for (size_t k = 0; finite && k < task_problems(&t->given.task); k++) {
+        Problem p = task_problem(&t->given.task, k);
+        finite = problem_is_finite(&p);
+    }
+    return finite;
+}
+
+/* In a case with a NaN or an infinity some elements have no truth, or a truth without a scale: the case is
+ * about the others, and no kernel is suspect for these. */
+static void end_verdict(Verdict *v, bool finite)
+{
+    verdict_end(v);
+    if (v->judgement == SUSPECT && !finite && v->worst_score.z < v->thresholds.suspect)
+        v->judgement = RIGHT;
+}
+
 static void judge(Trial *t)
 {
+    bool finite = has_finite_inputs(t);
     for (size_t s = 0; s < t->sets; s++)
         for (Answer a = 0; a < ANSWERS; a++)
             if (t->set[s].answer[a])
@@ -132,7 +152,7 @@ static void judge(Trial *t)
         for (Answer a = 0; a < ANSWERS; a++)
             if (t->set[s].answer[a]) {
                 Verdict *v = &t->set[s].verdict[a];
-                verdict_end(v);
+                end_verdict(v, finite);
                 t->judgement = v->judgement > t->judgement ? v->judgement : t->judgement;
             }
 }
