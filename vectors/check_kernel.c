@@ -97,9 +97,10 @@ int check_kernel(KernelOptions *o, const KernelOutput *out, const char *name)
         return refuse(name, &failure);
     }
     trials_judge(&all, o->kernel ? o->kernel : o->run);
-    print(o, out, &all);
     TrialTally n = tally_of(&all);
     size_t count = all.count;
+    if (n.unsupported < count)
+        print(o, out, &all);
     trials_free(&all);
     cases_free(&cases);
     if (n.unsupported == count) {

@@ -42,7 +42,8 @@ static void check_what_is_given(const Options *o, const struct argp_state *state
     if (kernel && o->file_count)
         argp_error(state, "\"%.60s\" is a file; a kernel that is run takes none", o->files[0]);
     if (kernel && (o->dump.window || o->dump.scale || o->dump.variant))
-        argp_error(state, "--window, --scale and --variant are the cases' own with --run, --kernel");
+        argp_error(state,
+                   "--window, --scale and --variant are the cases' own with --run, --kernel");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -156,7 +157,8 @@ int command_check(int argc, char **argv)
         "layer holds x [batch, L, dm], wqu wku wvu wqc wkc wvc [dm, heads, d], wo [heads, d, dm] "
         "and any of y and, with dy, dx and dwqu .. dwo. Metadata: window, scale, variant, "
         "arithmetic.\n\n"
-        "A kernel that is run meets golden cases (castle list) and fresh ones, each in a process of "
+        "A kernel that is run meets golden cases (castle list) and fresh ones, each in a process "
+        "of "
         "its own; crashes, stray writes and what else is wrong are reported case by case.\n\n"
         "Exit status: 0 all right (or suspect, with a warning), 1 a kernel is wrong, 2 unusable "
         "input or options.",

@@ -103,10 +103,10 @@ bool guarded_is_sound(const Guarded *g, char *text, size_t size)
         if (at[k] == expected || (g->owned[k] && !g->saved))
             continue;
         snprintf(text, size, "%s %s",
-                 g->owned[k]         ? "changed the input"
-                 : at + k < g->data  ? "wrote before"
+                 g->owned[k]        ? "changed the input"
+                 : at + k < g->data ? "wrote before"
                  : at + k >= g->end ? "wrote behind"
-                                     : "wrote between the rows of",
+                                    : "wrote between the rows of",
                  g->name);
         return false;
     }

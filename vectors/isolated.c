@@ -58,6 +58,7 @@ static void settle_in(int output, const Limits *l, bool keeps_memory)
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
         dup2(output, STDERR_FILENO) < 0)
         _exit(CANNOT_START);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* so that a crash does not take the last words */
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, LARGEST_FILE);
     if (l->mebibytes)

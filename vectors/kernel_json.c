@@ -26,9 +26,9 @@ static json_t *text_of(const char *text)
 static json_t *tensor_json(const Trial *t, const AnswerSet *s, Answer a)
 {
     const Verdict *v = &s->verdict[a];
-    json_t *o = json_pack("{s:s, s:I, s:I, s:I}", "verdict", judgement_name(v->judgement),
-                          "judged", (json_int_t)v->judged, "not_finite",
-                          (json_int_t)v->not_finite, "past_bound", (json_int_t)v->past_bound);
+    json_t *o = json_pack("{s:s, s:I, s:I, s:I}", "verdict", judgement_name(v->judgement), "judged",
+                          (json_int_t)v->judged, "not_finite", (json_int_t)v->not_finite,
+                          "past_bound", (json_int_t)v->past_bound);
     json_object_set_new(o, "suspect_above", number(v->thresholds.suspect));
     json_object_set_new(o, "wrong_above", number(v->thresholds.wrong));
     json_object_set_new(o, "error_over_bound", number(v->most_of_bound));
@@ -79,10 +79,10 @@ json_t *trials_json(const Trials *all, const char *kernel, const TrialOptions *o
     json_t *cases = json_array();
     for (size_t k = 0; k < all->count; k++)
         json_array_append_new(cases, trial_json(&all->at[k]));
-    json_t *document = json_pack(
-        "{s:o, s:o, s:I, s:I, s:I, s:I}", "kernel", text_of(kernel), "cases", cases, "right",
-        (json_int_t)n.of[RIGHT], "suspect", (json_int_t)n.of[SUSPECT], "wrong",
-        (json_int_t)n.of[WRONG], "unsupported", (json_int_t)n.unsupported);
+    json_t *document = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I}", "kernel", text_of(kernel),
+                                 "cases", cases, "right", (json_int_t)n.of[RIGHT], "suspect",
+                                 (json_int_t)n.of[SUSPECT], "wrong", (json_int_t)n.of[WRONG],
+                                 "unsupported", (json_int_t)n.unsupported);
     if (o->fresh)
         json_object_set_new(document, "seed", json_integer((json_int_t)o->seed));
     return document;

@@ -98,9 +98,8 @@ static void print_lines(FILE *out, const Trials *all, bool verbose, bool colour)
                 if (!is_told(&t->set[s], a, verbose))
                     continue;
                 if (!begun)
-                    fprintf(out, "  %-28s %-15s %-4s %-7s %8s %5s %9s  %s\n", "case", "call",
-                            "of", "verdict", "max z", "wrong", "err/bound",
-                            "worst at [batch, head, t, k]");
+                    fprintf(out, "  %-28s %-15s %-4s %-7s %8s %5s %9s  %s\n", "case", "call", "of",
+                            "verdict", "max z", "wrong", "err/bound", "worst at");
                 begun = true;
                 print_verdict(out, t, &t->set[s], a, colour);
             }
@@ -117,9 +116,9 @@ static const Verdict *worst_of(const Trials *all, CaseFamily family, Answer a)
         for (size_t s = 0; all->at[k].family == family && s < all->at[k].sets; s++) {
             const AnswerSet *set = &all->at[k].set[s];
             const Verdict *v = &set->verdict[a];
-            if (set->answer[a] && (!worst || v->judgement > worst->judgement ||
-                                   (v->judgement == worst->judgement &&
-                                    v->worst_score.z > worst->worst_score.z)))
+            if (set->answer[a] &&
+                (!worst || v->judgement > worst->judgement ||
+                 (v->judgement == worst->judgement && v->worst_score.z > worst->worst_score.z)))
                 worst = v;
         }
     return worst;
@@ -133,8 +132,8 @@ static void print_cell(FILE *out, const Verdict *v, bool colour)
     if (!v)
         snprintf(cell, sizeof cell, "-");
     else
-        snprintf(cell, sizeof cell, z >= 99.5 ? "%s%.0e%s" : "%s%.2g%s", wrong ? "!" : "", z,
-                 suspect ? "?" : "");
+        snprintf(cell, sizeof cell, z >= 99.5 || (z > 0 && z < 0.01) ? "%s%.0e%s" : "%s%.2g%s",
+                 wrong ? "!" : "", z, suspect ? "?" : "");
     fprintf(out, " %s%6s%s", wrong ? red(colour) : "", cell, wrong ? plain(colour) : "");
 }
 
@@ -145,7 +144,7 @@ static void print_family(FILE *out, const Trials *all, CaseFamily family, bool c
         if (all->at[k].family == family) {
             cases++;
             faults += all->at[k].faults + all->at[k].not_reported;
-            unsupported += trial_is_unsupported(&all->at[k]);
+            unsupported += all->at[k].unsupported;
         }
     if (!cases)
         return;
@@ -159,8 +158,9 @@ void trials_print(FILE *out, const Trials *all, const char *kernel, const TrialO
                   bool verbose, bool colour)
 {
     TrialTally n = tally_of(all);
-    char name[60], fresh[80] = "", unsupported[60] = "";
+    char name[90], fresh[80] = "", unsupported[60] = "";
     failure_quote_path(name, sizeof name, kernel);
+    fprintf(out, "%s\n", name);
     print_lines(out, all, verbose, colour);
     fprintf(out, "\n  %-13s %5s %6s %6s", "family", "cases", "unsup.", "faults");
     for (Answer a = 0; a < HEAD_ANSWERS; a++)
@@ -171,10 +171,10 @@ void trials_print(FILE *out, const Trials *all, const char *kernel, const TrialO
     fputs("  (numbers: max z, the largest error in standard deviations; ! wrong, ? suspect)\n\n",
           out);
     if (o->fresh)
-        snprintf(fresh, sizeof fresh, ", %zu of them fresh with --seed %lu", o->fresh, o->seed);
+        snprintf(fresh, sizeof fresh, " (%zu fresh, --seed %lu)", o->fresh, o->seed);
     if (n.unsupported)
-        snprintf(unsupported, sizeof unsupported, ", %zu not supported", n.unsupported);
-    fprintf(out, "%s: %zu cases%s: %zu right, %zu suspect, %s%zu wrong%s%s\n", name, all->count,
-            fresh, n.of[RIGHT], n.of[SUSPECT], n.of[WRONG] ? red(colour) : "", n.of[WRONG],
+        snprintf(unsupported, sizeof unsupported, ", %zu unsupported", n.unsupported);
+    fprintf(out, "%zu cases%s: %zu right, %zu suspect, %s%zu wrong%s%s\n", all->count, fresh,
+            n.of[RIGHT], n.of[SUSPECT], n.of[WRONG] ? red(colour) : "", n.of[WRONG],
             n.of[WRONG] ? plain(colour) : "", unsupported);
 }

@@ -28,7 +28,7 @@ typedef struct Probe {
         bool loaded, has[PLUGIN_FUNCTIONS], has_info;
         struct castle_kernel_info info;
         char why[300];
-    } *found;
+    } * found;
 } Probe;
 
 static void probe(void *argument)
@@ -173,9 +173,9 @@ static struct castle_kernel_call call_of(const Session *s, size_t first, size_t 
                                                                     : t->window,
                                    .scale = scale_of(t, &s->call->size),
                                    .position = first};
-    struct castle_kernel_tensor *const rows[] = {
-        &c.qu, &c.ku,  &c.vu,  &c.qc,  &c.kc,  &c.vc,  &c.dout, &c.o,
-        &c.lse, &c.u, &c.dqu, &c.dku, &c.dvu, &c.dqc, &c.dkc,  &c.dvc};
+    struct castle_kernel_tensor *const rows[] = {&c.qu,   &c.ku,  &c.vu,  &c.qc, &c.kc,  &c.vc,
+                                                 &c.dout, &c.o,   &c.lse, &c.u,  &c.dqu, &c.dku,
+                                                 &c.dvu,  &c.dqc, &c.dkc, &c.dvc};
     struct castle_kernel_tensor *const cache[] = {&c.cache_u, &c.cache_qu, &c.cache_kc,
                                                   &c.cache_vc};
     for (size_t k = 0; k < SLOT_CACHE; k++)
@@ -280,6 +280,8 @@ static void describe_end(const Session *s, const Outcome *o, char *text, size_t 
     const Trace *p = s->trace;
     char what[150], where[60] = "", at[40] = "";
     outcome_describe(what, sizeof what, o, &s->plugin->limits);
+    if (o->ending == ENDING_EXIT) /* and not by returning */
+        snprintf(what, sizeof what, "called exit(%d)", o->number);
     for (size_t k = 0; p->address && !*where && k < SLOTS; k++)
         if (s->slot[k].map)
             (void)guarded_explains(&s->slot[k], p->address, where, sizeof where);

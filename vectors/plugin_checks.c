@@ -11,10 +11,8 @@
 static PluginCall plain_call(const Trial *t, PluginFunction function)
 {
     const Task *task = &t->given.task;
-    PluginCall c = {.function = function,
-                    .task = task,
-                    .size = task->size,
-                    .cotangent = task->cotangent};
+    PluginCall c = {
+        .function = function, .task = task, .size = task->size, .cotangent = task->cotangent};
     for (Input k = 0; k < INPUTS; k++)
         c.input[k] = task->input[k];
     return c;
@@ -50,8 +48,8 @@ static bool moved(const Plugin *p, double before, double after)
 }
 
 typedef struct Compared {
-    const char *part, *what;        /* for the report */
-    const double *const *before;    /* answers */
+    const char *part, *what;     /* for the report */
+    const double *const *before; /* answers */
     bool (*counts)(const Sizes *, Answer, size_t index, size_t parity);
     size_t parity;
 } Compared;
@@ -74,9 +72,8 @@ static void compare(const Plugin *p, Trial *t, const Compared *c, double *const 
 }
 
 /* A copy of a [batch, heads, L, d] tensor in which some rows are NaN. */
-static double *with_nan(const Sizes *s, const double *from, bool (*poisoned)(Place, const Sizes *,
-                                                                             size_t parity),
-                        size_t parity)
+static double *with_nan(const Sizes *s, const double *from,
+                        bool (*poisoned)(Place, const Sizes *, size_t parity), size_t parity)
 {
     size_t n = s->batch * s->heads * s->length * s->dim;
     double *copy = room_for(__func__, n, sizeof *copy);
@@ -284,7 +281,8 @@ void plugin_try(const Plugin *p, Trial *t)
         }
     }
     /* a forward that is there and fails leaves nothing to go back from */
-    if (p->has[PLUGIN_BACKWARD] && t->given.task.cotangent && (forward || !p->has[PLUGIN_FORWARD])) {
+    if (p->has[PLUGIN_BACKWARD] && t->given.task.cotangent &&
+        (forward || !p->has[PLUGIN_FORWARD])) {
         PluginCall c = plain_call(t, PLUGIN_BACKWARD);
         c.o = forward ? forward->answer[ANSWER_O] : NULL;
         c.lse = forward ? forward->answer[ANSWER_LSE] : NULL;

@@ -38,7 +38,8 @@ static bool open_fresh(Trial *t, const GoldenCase *c, const TrialOptions *o, Fai
     char why[300];
     if (!golden_task(&t->given.task, c, NULL, f))
         return false;
-    if (!o->arithmetic || arithmetic_parse(&t->given.task.arithmetic, o->arithmetic, why, sizeof why))
+    if (!o->arithmetic ||
+        arithmetic_parse(&t->given.task.arithmetic, o->arithmetic, why, sizeof why))
         return true;
     dump_close(&t->given);
     return fail(f, "option --arithmetic: %s", why);
@@ -88,8 +89,7 @@ static bool open_all_fresh(Trials *all, const TrialOptions *o, const Cases *case
 bool trials_open(Trials *all, const TrialOptions *o, const Cases *cases, Failure *f)
 {
     *all = (Trials){.at = room_for(__func__, cases->count + o->fresh, sizeof *all->at)};
-    bool ok = (!o->golden || open_all_golden(all, o, cases, f)) &&
-              open_all_fresh(all, o, cases, f);
+    bool ok = (!o->golden || open_all_golden(all, o, cases, f)) && open_all_fresh(all, o, cases, f);
     if (ok && !all->count)
         ok = o->golden ? selection_is_empty(&o->selection, f)
                        : fail(f, "there is no case to run: neither --golden nor --fresh");

@@ -12,9 +12,9 @@
 
 /* What one call answered, and the verdicts on it. */
 typedef struct AnswerSet {
-    char part[24];             /* "forward", "decode", "padded forward", ... */
-    double *answer[ANSWERS];   /* laid out as in files; NULL: not answered */
-    Verdict verdict[ANSWERS];  /* from here on: once it is judged */
+    char part[24];                            /* "forward", "decode", "padded forward", ... */
+    double *answer[ANSWERS];                  /* laid out as in files; NULL: not answered */
+    Verdict verdict[ANSWERS];                 /* from here on: once it is judged */
     double answered[ANSWERS], truth[ANSWERS]; /* of the worst element */
 } AnswerSet;
 
@@ -29,14 +29,14 @@ enum { MOST_SETS = 8, MOST_FAULTS = 12 };
 typedef struct Trial {
     char id[64];
     CaseFamily family;
-    Dump given;       /* inputs and conventions; with a file, the answers in it are the truth */
-    bool usual;       /* judged by the case's usual arithmetic: a file's sigma is for it */
-    bool ties;        /* the file has ties, whose other neighbour it does not store */
+    Dump given; /* inputs and conventions; with a file, the answers in it are the truth */
+    bool usual; /* judged by the case's usual arithmetic: a file's sigma is for it */
+    bool ties;  /* the file has ties, whose other neighbour it does not store */
     AnswerSet set[MOST_SETS];
     size_t sets;
     Fault fault[MOST_FAULTS];
     size_t faults, unsupported; /* calls that the kernel does not support */
-    size_t not_reported; /* faults beyond MOST_FAULTS */
+    size_t not_reported;        /* faults beyond MOST_FAULTS */
     bool from_file;
     Judgement judgement;
 } Trial;

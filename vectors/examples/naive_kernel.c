@@ -88,7 +88,8 @@ static void weigh(const Call *c, size_t b, size_t h, Head *m)
     float scale = (float)c->scale;
     for (size_t s = 0; s < L; s++)
         for (size_t j = s + 1; j < L && allowed(c, s, j); j++)
-            m->gate[s * L + j] = sigmoid(scale * dot(row(&c->qu, b, h, s), row(&c->ku, b, h, j), d));
+            m->gate[s * L + j] = sigmoid(scale *
+                                         dot(row(&c->qu, b, h, s), row(&c->ku, b, h, j), d));
     for (size_t t = 0; t < L; t++) {
         const float *q = row(&c->qc, b, h, t);
         float most = -INFINITY, sum = 0;
@@ -206,8 +207,8 @@ int castle_kernel_prefill(const Call *c)
                 clear(u, c->dim);
                 for (size_t j = s + 1; j < c->length && allowed(c, s, j); j++)
                     add_scaled(u,
-                               sigmoid((float)c->scale * dot(row(&c->qu, b, h, s),
-                                                             row(&c->ku, b, h, j), c->dim)),
+                               sigmoid((float)c->scale *
+                                       dot(row(&c->qu, b, h, s), row(&c->ku, b, h, j), c->dim)),
                                row(&c->vu, b, h, j), c->dim);
             }
     return 0;
