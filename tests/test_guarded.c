@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-enum { MOST = 3 * 3 * 3 * 9 };
+enum { MOST = 18 };
 static double numbers[MOST];
 
 static void for_all_shapes(void (*check)(const GuardedShape *))
@@ -68,8 +68,8 @@ static void every_number_has_its_place(void **state)
 static void bytes_are_watched(const GuardedShape *s)
 {
     char text[60];
-    if (s->batch * s->heads * s->rows * s->cols > MOST)
-        return;
+    if (s->type != TYPE_F32 || s->batch * s->heads * s->rows * s->cols > MOST)
+        return; /* every byte is compared for every byte that is changed */
     for (int input = 0; input < 2; input++) {
         Guarded g = guarded_new("x", s, input ? numbers : NULL);
         unsigned char *guard = g.map + g.mapped - (size_t)sysconf(_SC_PAGESIZE);
