@@ -41,12 +41,12 @@ static void every_fresh_case_can_be_drawn(void **state)
 
 static bool same_numbers(const FreshCase *a, const FreshCase *b)
 {
-    CaseInputs x, y;
+    CaseInputs x = {.count = 0}, y = {.count = 0};
     Failure f;
     assert_true(case_inputs(&x, &a->c, NULL, &f) && case_inputs(&y, &b->c, NULL, &f));
-    bool same = x.tensor[0].count == y.tensor[0].count &&
-                memcmp(x.tensor[0].values, y.tensor[0].values,
-                       x.tensor[0].count * sizeof(double)) == 0;
+    const double *one = x.tensor[0].values, *two = y.tensor[0].values;
+    bool same = one && two && x.tensor[0].count == y.tensor[0].count &&
+                memcmp(one, two, x.tensor[0].count * sizeof(double)) == 0;
     case_inputs_free(&x);
     case_inputs_free(&y);
     return same;

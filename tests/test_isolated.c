@@ -102,10 +102,11 @@ static void eat(void *argument)
 {
     bool *full = argument;
     for (int k = 0; k < 40 && !*full; k++) {
-        volatile char *p = malloc(16 << 20);
-        *full = !p;
-        if (p)
-            *p = 1; /* kept on purpose */
+        static volatile char *kept; /* in vain, and on purpose */
+        kept = malloc(16 << 20);
+        *full = !kept;
+        if (kept)
+            *kept = 1;
     }
 }
 

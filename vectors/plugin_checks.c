@@ -4,6 +4,7 @@
 #include "bug.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,10 @@ static bool moved(const Plugin *p, double before, double after)
 {
     if (p->nondeterministic)
         return isnan(after) && !isnan(before);
-    return memcmp(&before, &after, sizeof before) != 0;
+    uint64_t a, b;
+    memcpy(&a, &before, sizeof a);
+    memcpy(&b, &after, sizeof b);
+    return a != b;
 }
 
 typedef struct Compared {
