@@ -217,7 +217,8 @@ lint:                                            ## clang-tidy, warnings are err
 	    $(STRICT) $(INCLUDE)
 
 format:                                          ## clang-format in place
-	clang-format -i $(wildcard */*.[ch] ref/systems/*.[ch] tests/bench/*.[ch])
+	clang-format -i $(wildcard */*.[ch] ref/systems/*.[ch] tests/bench/*.[ch] \
+               tests/kernels/*.c vectors/examples/*.c)
 
 # ---- installing ----------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ install: all $B/libcastle.a                      ## program, library, header, ma
 	install -m 644 $B/libcastle.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $B/libcastle.so $(DESTDIR)$(PREFIX)/lib/libcastle.so.0
 	ln -sf libcastle.so.0 $(DESTDIR)$(PREFIX)/lib/libcastle.so
-	install -m 644 vectors/castle.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 vectors/castle.h vectors/castle_kernel.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 docs/castle.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/castle-vectors.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: castle' \

@@ -49,6 +49,8 @@ int command_teardown(void **state)
     return scratch_remove(state);
 }
 
+const char *program_path(void) { return program; }
+
 bool in_short(void) { return getenv("CASTLE_TEST_SHORT") != NULL; }
 
 /* ---- running it ----------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@ int command_setup(void **state);
 int command_teardown(void **state);
 
 bool in_short(void);
+const char *program_path(void);
 
 /* ---- running it ----------------------------------------------------------------------------- */
 

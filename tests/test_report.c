@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "command_support.h"
+#include "kernel_support.h"
 #include "task_support.h"
 
 #include <math.h>
@@ -36,14 +37,20 @@ typedef struct Field {
 static Field fields[MOST_FIELDS];
 static size_t field_count;
 
-/* The table of docs/check-json.md: | `path` | type | there | meaning | */
-static void read_documented_fields(void)
+/* The tables of docs/check-json.md: | `path` | type | there | meaning |. That of dumps is under "Fields",
+ * that of kernels under its own heading. */
+static void read_documented_fields(bool of_kernels)
 {
+    bool in_kernels = false;
     char line[1000], there[40];
     FILE *doc = fopen("docs/check-json.md", "r");
     field_count = 0;
     while (doc && fgets(line, sizeof line, doc)) {
         Field f;
+        if (strncmp(line, "## ", 3) == 0)
+            in_kernels = strncmp(line, "## A kernel", 11) == 0;
+        if (in_kernels != of_kernels)
+            continue;
         if (sscanf(line, "| `%99[^`]` | %39[^|] | %39[^|]", f.path, f.type, there) != 3)
             continue;
         f.type[strlen(f.type) - 1] = '\0'; /* a space */
@@ -129,7 +136,7 @@ static void documented_fields_are_those_of_the_output(void **state)
     Case *c = solved(2, 5, 3, "2", 10);
     const char *right = saved(c, "right");
     (void)state;
-    read_documented_fields();
+    read_documented_fields(false);
     c->answer[ANSWER_U][numbers_in(c) - 1] = 1;
     c->answer[ANSWER_O][0] = NAN;
     c->answer[ANSWER_LSE][9] = 3;
@@ -185,7 +192,7 @@ static void a_layers_fields_are_documented(void **state)
 {
     const Sizes size = {2, 3, 4, 2, 5};
     (void)state;
-    read_documented_fields();
+    read_documented_fields(false);
     assert_non_null(documented("dumps[].width"));
     Task t = random_task(&size, "float32", 1);
     t.variant = WITHOUT_SILU;
@@ -228,7 +235,7 @@ static void fields_of_heads_and_stages_are_documented(void **state)
 {
     const Sizes size = {1, 2, 4, 2, 0};
     (void)state;
-    read_documented_fields();
+    read_documented_fields(false);
     Task t = random_task(&size, "float32", 1);
     t.stages = true;
     Answered all = played(&t);
@@ -246,6 +253,35 @@ static void fields_of_heads_and_stages_are_documented(void **state)
 }
 
 /* A table for heads, with a column for all stages, and one for layers. */
+/* A right case, one that is wrong throughout, a crash, and one without anything to judge. */
+static void a_kernels_fields_are_documented(void **state)
+{
+    char library[100], golden[100];
+    (void)state;
+    read_documented_fields(true);
+    (void)snprintf(library, sizeof library, "%s", scratch_path("faulty.so"));
+    (void)snprintf(golden, sizeof golden, "%s", scratch_path("golden"));
+    assert_true(library_compiled(library, "tests/kernels/faulty.c", "-DUNUSED"));
+    run_right("emit", "--out", golden, "--case", "tiny-t*-f32");
+    (void)setenv("CASTLE_TEST_CASE", "3", 1);
+    static const char *const faults[] = {"segfault", "nan"};
+    for (size_t k = 0; k < 2; k++) {
+        (void)setenv("CASTLE_TEST_FAULT", faults[k], 1);
+        run("check", "--json", "--kernel", library, "--golden", golden, "--case", "tiny-t*-f32",
+            "--fresh", "1", "--seed", "12", "--types", "f32");
+        assert_status(WRONG_STATUS);
+        json_t *doc = document();
+        assert_documented(doc, "");
+        assert_integer(doc, "right", 3);
+        assert_integer(doc, "wrong", 2);
+        assert_integer(doc, "seed", 12);
+        assert_int_equal(json_array_size(json_object_get(doc, "cases")), 5);
+        json_decref(doc);
+    }
+    (void)unsetenv("CASTLE_TEST_CASE");
+    (void)unsetenv("CASTLE_TEST_FAULT");
+}
+
 static void tables_hold_layers_and_stages(void **state)
 {
     const Sizes heads = {1, 1, 3, 2, 0}, layer = {1, 1, 3, 2, 2};
@@ -318,6 +354,7 @@ int main(void)
         TEST(documented_fields_are_those_of_the_output),
         TEST(a_layers_fields_are_documented),
         TEST(fields_of_heads_and_stages_are_documented),
+        TEST(a_kernels_fields_are_documented),
         TEST(tables_hold_layers_and_stages),
         TEST(the_documented_example_is_real),
     };

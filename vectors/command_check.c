@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* command_check.c - `castle check FILE...`: judges dumps. */
+/* command_check.c - `castle check FILE...`: judges dumps; with --run or --kernel a kernel that it runs. */
+#include "check_kernel.h"
 #include "commands.h"
 #include "report.h"
 #include "system.h"
@@ -12,6 +13,7 @@ typedef struct Options {
     bool strict, json;
     char **files;
     size_t file_count;
+    KernelOptions kernel;
 } Options;
 
 enum { OPTION_STRICT = 256, OPTION_JSON, OPTION_VARIANT };
@@ -31,10 +33,26 @@ static const struct argp_option options[] = {
     {0},
 };
 
+/* Files or a kernel, and for a kernel no option that its cases decide. */
+static void check_what_is_given(const Options *o, const struct argp_state *state)
+{
+    bool kernel = o->kernel.run || o->kernel.kernel;
+    if (!kernel && !o->file_count)
+        argp_error(state, "no file given; expected at least one safetensors dump");
+    if (kernel && o->file_count)
+        argp_error(state, "\"%.60s\" is a file; a kernel that is run takes none", o->files[0]);
+    if (kernel && (o->dump.window || o->dump.scale || o->dump.variant))
+        argp_error(state,
+                   "--window, --scale and --variant are the cases' own with --run, --kernel");
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     Options *o = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->kernel;
+        return 0;
     case 'a':
         o->dump.arithmetic = arg;
         return 0;
@@ -57,9 +75,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->files = state->argv + state->next;
         o->file_count = (size_t)(state->argc - state->next);
         return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "no file given; expected at least one safetensors dump");
-        return EINVAL;
+    case ARGP_KEY_END:
+        check_what_is_given(o, state);
+        return 0;
     }
     return ARGP_ERR_UNKNOWN;
 }
@@ -119,30 +137,40 @@ static void summarise(const ReportLine *lines, size_t count, size_t unusable)
 
 int command_check(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{&check_kernel_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,
-        "FILE...",
+        "FILE...\n--run CMD\n--kernel LIB",
         "Judge the answers, gradients and stages in each dump FILE, of heads or of a layer, "
         "against "
         "the certified truth of the inputs in it: right, suspect or wrong, and where."
         "\vExamples:\n"
         "  castle check mykernel.safetensors\n"
         "  castle check --arithmetic bfloat16,p=float32 mykernel.safetensors\n"
-        "  castle check --json vectors/dumps/base.safetensors\n\n"
+        "  castle check --json vectors/dumps/base.safetensors\n"
+        "  castle check --kernel ./libmine.so --types f32 --fresh 20\n"
+        "  castle check --run 'python3 mine.py {in} {out}' --case 'window-*'\n\n"
         "A dump of heads holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the "
         "same shape), lse [batch, heads, L], with do the gradients dqu dku dvu dqc dkc dvc, and "
         "the stages sc t1 g su p, with do dp ds dsu dt1 dg, [batch, heads, L, L]. A dump of a "
         "layer holds x [batch, L, dm], wqu wku wvu wqc wkc wvc [dm, heads, d], wo [heads, d, dm] "
         "and any of y and, with dy, dx and dwqu .. dwo. Metadata: window, scale, variant, "
         "arithmetic.\n\n"
+        "A kernel that is run meets golden cases (castle list) and fresh ones, each in a process "
+        "of "
+        "its own; crashes, stray writes and what else is wrong are reported case by case.\n\n"
         "Exit status: 0 all right (or suspect, with a warning), 1 a kernel is wrong, 2 unusable "
         "input or options.",
-        NULL,
+        children,
         NULL,
         NULL};
     Options o = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (o.kernel.run || o.kernel.kernel) {
+        o.kernel.trials.arithmetic = o.dump.arithmetic;
+        return check_kernel(&o.kernel, &(KernelOutput){o.json, o.strict}, argv[0]);
+    }
 
     ReportLine *lines = calloc(o.file_count, sizeof *lines);
     json_t *reports = json_array();

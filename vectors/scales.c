@@ -117,12 +117,24 @@ Scales *error_sigmas(const Problem *p, const Arithmetic *arithmetic, const Oracl
     return s;
 }
 
+static void add_bounds(Scales *s, const Problem *p, const Arithmetic *arithmetic, const Oracle *o)
+{
+    for (Answer a = 0; a < ANSWERS; a++)
+        s->bound[a] = room_for("error_scales", o->truth[a].rows * o->truth[a].cols, sizeof(double));
+    find_bound(s, p, arithmetic, o);
+}
+
+Scales *error_bounds(const Problem *p, const Arithmetic *arithmetic, const Oracle *o)
+{
+    Scales *s = room_for(__func__, 1, sizeof *s);
+    add_bounds(s, p, arithmetic, o);
+    return s;
+}
+
 Scales *error_scales(const Problem *p, const Arithmetic *arithmetic, const Oracle *o, uint64_t seed)
 {
     Scales *s = error_sigmas(p, arithmetic, o, seed);
-    for (Answer a = 0; a < ANSWERS; a++)
-        s->bound[a] = room_for(__func__, o->truth[a].rows * o->truth[a].cols, sizeof(double));
-    find_bound(s, p, arithmetic, o);
+    add_bounds(s, p, arithmetic, o);
     return s;
 }
 

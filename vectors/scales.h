@@ -26,6 +26,8 @@ Scales *error_scales(const Problem *, const Arithmetic *, const Oracle *, uint64
 
 /* The same without bounds, which are NULL. */
 Scales *error_sigmas(const Problem *, const Arithmetic *, const Oracle *, uint64_t seed);
+/* And the bounds alone; the oracle says of which answers. */
+Scales *error_bounds(const Problem *, const Arithmetic *, const Oracle *);
 void scales_free(Scales *);
 
 /* z = error / sigma of a right kernel follows at worst Student's t law with SCALE_RUNS degrees of

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* check_kernel.h - `castle check --run` and `--kernel`: a kernel run over many cases and judged. */
+#ifndef CASTLE_CHECK_KERNEL_H
+#define CASTLE_CHECK_KERNEL_H
+
+#include "isolated.h"
+#include "trial.h"
+
+struct argp;
+
+typedef struct KernelOptions {
+    const char *run, *kernel; /* at most one of them; neither: dumps are judged */
+    TrialOptions trials;
+    bool types_given, seed_given, nondeterministic, verbose;
+    const char *only_for_kernels; /* the first option that was given and means nothing for dumps */
+    Limits limits;
+} KernelOptions;
+
+/* The options, as a child of castle check's; its input is a KernelOptions, which it fills with defaults
+ * first. */
+extern const struct argp check_kernel_argp;
+
+typedef struct KernelOutput {
+    bool json, strict;
+} KernelOutput;
+
+/* Runs, judges and prints. The exit status; `name` is the command's, for messages. */
+int check_kernel(KernelOptions *, const KernelOutput *, const char *name);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * trial.h - one case that a kernel is run on: what it is given, what it answered, what went wrong.
+ */
+#ifndef CASTLE_TRIAL_H
+#define CASTLE_TRIAL_H
+
+#include "cases.h"
+#include "dump.h"
+#include "selection.h"
+#include "verdict.h"
+
+/* What one call answered, and the verdicts on it. */
+typedef struct AnswerSet {
+    char part[24];                            /* "forward", "decode", "padded forward", ... */
+    double *answer[ANSWERS];                  /* laid out as in files; NULL: not answered */
+    Verdict verdict[ANSWERS];                 /* from here on: once it is judged */
+    double answered[ANSWERS], truth[ANSWERS]; /* of the worst element */
+} AnswerSet;
+
+/* Something that is wrong whatever the values are: a crash, a broken promise. */
+typedef struct Fault {
+    char part[24];
+    char text[200];
+} Fault;
+
+enum { MOST_SETS = 8, MOST_FAULTS = 12 };
+
+typedef struct Trial {
+    char id[64];
+    CaseFamily family;
+    Dump given; /* inputs and conventions; with a file, the answers in it are the truth */
+    bool usual; /* judged by the case's usual arithmetic: a file's sigma is for it */
+    bool ties;  /* the file has ties, whose other neighbour it does not store */
+    AnswerSet set[MOST_SETS];
+    size_t sets;
+    Fault fault[MOST_FAULTS];
+    size_t faults, unsupported; /* calls that the kernel does not support */
+    size_t not_reported;        /* faults beyond MOST_FAULTS */
+    bool from_file;
+    Judgement judgement;
+} Trial;
+
+typedef struct Trials {
+    Trial *at;
+    size_t count;
+} Trials;
+
+/* What to run over. */
+typedef struct TrialOptions {
+    Selection selection;
+    const char *golden;     /* folder, or NULL: no golden files */
+    const char *arithmetic; /* or NULL: each case's usual */
+    unsigned types;         /* bits 1 << NumberType */
+    size_t fresh;           /* so many cases that no file has */
+    unsigned long seed;     /* of those */
+} TrialOptions;
+
+/* Golden cases of heads, each file vouched for by its folder's index, then the fresh ones. On failure (a
+ * file that is missing or changed; no case at all) returns false and leaves nothing to free. */
+bool trials_open(Trials *, const TrialOptions *, const Cases *, Failure *);
+void trials_free(Trials *);
+
+/* A fresh set in the trial, nothing answered. */
+AnswerSet *trial_set(Trial *, const char *part);
+__attribute__((format(printf, 3, 4))) void trial_fault(Trial *, const char *part,
+                                                       const char *format, ...);
+
+/* How many numbers an answer has. */
+size_t trial_count(const Trial *, Answer);
+
+#endif

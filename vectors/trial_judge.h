@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * trial_judge.h - trials judged.
+ *
+ * A golden file's X and X.lo are the truth, and its sigma is used where the case's usual arithmetic judges;
+ * another arithmetic's sigma is measured anew. A fresh case goes through the oracle, and so does a file
+ * with ties, whose other neighbours it does not store, and one whose stages are answered. The bound comes
+ * from running error analysis in every case: one pass, some 1/40 of a sigma.
+ */
+#ifndef CASTLE_TRIAL_JUDGE_H
+#define CASTLE_TRIAL_JUDGE_H
+
+#include "trial.h"
+
+/* Fills in all verdicts, several trials at a time; progress under the name `what`. */
+void trials_judge(Trials *, const char *what);
+
+#endif
