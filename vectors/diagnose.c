@@ -191,6 +191,8 @@ Diagnosis diagnose(Lineup *l, const double *const answered[ANSWERS],
         if (agrees(l, near[k].mutant, answered, scores, &z)) {
             d.mutant[d.count] = mutant_at(near[k].mutant);
             d.z[d.count++] = z;
+        } else if (d.count) {
+            break;
         }
     }
     free(near);

@@ -8,7 +8,7 @@
  * larger of the truth's and the mutant's own: the standard deviation, pooled over the row, of
  * SCALE_RUNS runs of the mutant with the declared roundings at random. So a mistake is named only where
  * rounding explains the rest. Of those that agree the nearest comes first: the least mean of
- * log(1 + z^2), which one far element does not decide.
+ * log(1 + z^2), which one far element does not decide; the list ends at the first that does not agree.
  *
  * Not named: two mistakes at once, and what the catalogue lacks.
  */
@@ -20,7 +20,7 @@
 
 enum {
     DIAGNOSIS_MOST_TOKENS = 64, /* the mutants cost O(L^3) each */
-    DIAGNOSIS_CLOSEST = 12      /* so many of them are looked at closely */
+    DIAGNOSIS_CLOSEST = 8       /* so many of them are looked at closely */
 };
 
 typedef struct Diagnosis {

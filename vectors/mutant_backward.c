@@ -140,7 +140,8 @@ static void make_dS(Run *r, const double *P, const double *O)
     for (size_t t = 0; t < r->L; t++)
         for (size_t s = 0; s < r->L; s++) {
             size_t at = t * r->L + s;
-            r->dS.present[at] = r->dSU.present[at] = r->dP.present[at] && !(numbered && s > t);
+            r->dS.present[at] = r->dP.present[at] && !(numbered && s > t);
+            r->dSU.present[at] = r->dS.present[at] && r->SU.present[at];
             if (!r->dS.present[at])
                 continue;
             double unrounded = softmax_slope(r, P[at], r->dP.at[at], delta_of(r, P, O, t, s));

@@ -93,21 +93,46 @@ static double next_sum(const Run *r, double sum, double term)
     return c->narrow && c->site == SITE_SUMS ? to_format(sum, c->narrow) : sum;
 }
 
-double dot(Run *r, Line x, Line y, size_t first, size_t end)
+/* The plain sum, and what N2 needs of it. */
+typedef struct Summed {
+    double sum, size;
+    size_t terms;
+} Summed;
+
+static Summed plain_sum(Line x, Line y, size_t first, size_t end)
 {
-    double sum = 0, size = 0;
-    size_t terms = 0;
+    Summed s = {0};
     for (size_t k = first; k < end; k++) {
         if ((x.present && !x.present[k * x.step]) || (y.present && !y.present[k * y.step]))
             continue;
         double term = x.at[k * x.step] * y.at[k * y.step];
-        sum = next_sum(r, sum, term);
-        size += fabs(term);
-        terms++;
+        s.sum += term;
+        s.size += fabs(term);
+        s.terms++;
     }
-    if (r->how == ROUND_AT_RANDOM && size != 0 && isfinite(size))
-        sum += xi(r) * sqrt((double)terms) * (r->u * size + r->tiny);
+    return s;
+}
+
+static double rounded_sum(const Run *r, Line x, Line y, size_t first, size_t end)
+{
+    double sum = 0;
+    for (size_t k = first; k < end; k++)
+        if ((!x.present || x.present[k * x.step]) && (!y.present || y.present[k * y.step]))
+            sum = next_sum(r, sum, x.at[k * x.step] * y.at[k * y.step]);
     return sum;
+}
+
+double dot(Run *r, Line x, Line y, size_t first, size_t end)
+{
+    const Change *c = r->change;
+    if (r->how == ROUND_EACH || (c->narrow && c->site == SITE_SUMS && r->how == ROUND_NOTHING))
+        return rounded_sum(r, x, y, first, end);
+    Summed s = plain_sum(x, y, first, end);
+    if (c->narrow && c->site == SITE_SUMS)
+        s.sum = rounded_sum(r, x, y, first, end);
+    if (r->how == ROUND_AT_RANDOM && s.size != 0 && isfinite(s.size))
+        s.sum += xi(r) * sqrt((double)s.terms) * (r->u * s.size + r->tiny);
+    return s.sum;
 }
 
 /* ---- gates: (3), (4), (9) -------------------------------------------------------------------- */
@@ -296,14 +321,23 @@ void carried_scores(Run *r, size_t size, int site, double *D, bool back)
     }
 }
 
-/* Present for s < t, and wherever a change lets a key take in its own token or earlier ones. */
+/* Whether a lookahead score of query t and key s sums anything: for s < t, in the right kernel. */
+static bool meet(const Run *r, size_t t, size_t s)
+{
+    for (size_t j = 0; j < r->L; j++)
+        if (r->T1.present[t * r->L + j] && r->G.present[s * r->L + j])
+            return true;
+    return false;
+}
+
 static void make_SU(Run *r)
 {
     for (size_t t = 0; t < r->L; t++)
         for (size_t s = 0; s < r->L; s++) {
-            r->SU.present[t * r->L + s] = true;
-            r->SU.at[t * r->L + s] = kept(
-                r, STAGE_SU, dot(r, line_of_row(r, &r->T1, t), line_of_row(r, &r->G, s), 0, r->L));
+            size_t at = t * r->L + s;
+            r->SU.present[at] = meet(r, t, s);
+            double x = dot(r, line_of_row(r, &r->T1, t), line_of_row(r, &r->G, s), 0, r->L);
+            r->SU.at[at] = kept(r, STAGE_SU, x);
         }
     const Change *c = r->change;
     double *D = run_numbers(r->L * r->d);
