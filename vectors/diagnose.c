@@ -113,7 +113,7 @@ static void pool(const Lineup *l, MutantAnswers *squares)
             for (size_t k = first; k < first + l->run[a]; k++)
                 sum += squares->of[a][k];
             for (size_t k = first; k < first + l->run[a]; k++) {
-                double own = answer_is_stage(a) ? sqrt(squares->of[a][k] / SCALE_RUNS) : 0;
+                double own = sqrt(squares->of[a][k] / SCALE_RUNS);
                 squares->of[a][k] = fmax(own, sqrt(sum / n));
             }
         }

@@ -5,8 +5,8 @@
  * Every mutant of the catalogue answers the same problem without roundings of its own. A mutant *agrees*
  * with a kernel where in every tensor that the kernel answers, right ones included, no element is further
  * from the mutant's than z = error / sigma below the threshold of a right tensor (verdict.h). Sigma is the
- * larger of the truth's and the mutant's own: the standard deviation, pooled over the row, of
- * SCALE_RUNS runs of the mutant with the declared roundings at random. So a mistake is named only where
+ * larger of the truth's and the mutant's own: the standard deviation, pooled over the row or
+ * its own where that is larger, of SCALE_RUNS runs of the mutant with the declared roundings at random. So a mistake is named only where
  * rounding explains the rest. Of those that agree the nearest comes first: the least mean of
  * log(1 + z^2), which one far element does not decide; the list ends at the first that does not agree.
  *

@@ -137,39 +137,47 @@ static double penalty_slope(const Run *r, double x)
 static void make_dS(Run *r, const double *P, const double *O)
 {
     bool numbered = r->change->softmax == MASK_IS_A_NUMBER;
-    for (size_t t = 0; t < r->L; t++)
+    bool per_block = r->change->delta == DELTA_PER_KEY_BLOCK;
+    for (size_t t = 0; t < r->L; t++) {
+        double delta = 0;
         for (size_t s = 0; s < r->L; s++) {
             size_t at = t * r->L + s;
+            if (s == 0 || (per_block && s % MUTANT_BLOCK == 0))
+                delta = delta_of(r, P, O, t, s);
             r->dS.present[at] = r->dP.present[at] && !(numbered && s > t);
             r->dSU.present[at] = r->dS.present[at] && r->SU.present[at];
             if (!r->dS.present[at])
                 continue;
-            double unrounded = softmax_slope(r, P[at], r->dP.at[at], delta_of(r, P, O, t, s));
+            double unrounded = softmax_slope(r, P[at], r->dP.at[at], delta);
             r->dS.at[at] = kept(r, STAGE_DS, unrounded);
             double x = once(r, -unrounded * once(r, penalty_slope(r, r->SU.at[at])));
             if (lost(r, LOST_MINUS))
                 x = -x;
             r->dSU.at[at] = lost(r, LOST_LOOKAHEAD) ? 0 : kept(r, STAGE_DSU, x);
         }
+    }
 }
 
 /* ---- dT1, dG, dZ ----------------------------------------------------------------------------- */
 
 static void make_dT1(Run *r)
 {
-    for (size_t t = 0; t < r->L; t++)
-        for (size_t j = 0; j < r->L; j++) {
+    for (size_t j = 0; j < r->L; j++) {
+        Range s = present_in_column(r, &r->G, j);
+        for (size_t t = 0; t < r->L; t++) {
             size_t at = t * r->L + j;
             r->dT1.present[at] = r->T1.present[at] || lost(r, LOST_TRIL);
             if (!r->dT1.present[at])
                 continue;
-            double x = dot(r, line_of_row(r, &r->dSU, t), line_of_column(r, &r->G, j), 0, r->L);
+            double x = dot(r, line_of_row(r, &r->dSU, t), line_of_column(r, &r->G, j), s.first,
+                           s.end);
             if (r->change->reach == REACH_TIMES_ZERO && j > t)
                 x *= 0;
             if (r->change->reach == REACH_OWN_TWICE && same_block(t, j) && j <= t)
                 x *= 2;
             r->dT1.at[at] = kept(r, STAGE_DT1, x);
         }
+    }
 }
 
 static double gate_slope(Run *r, double g)
@@ -198,19 +206,22 @@ static double gate_slope(Run *r, double g)
 static void make_dZ(Run *r)
 {
     bool beyond = r->change->window_rule == WINDOW_IGNORED_IN_DERIVATIVE;
-    for (size_t s = 0; s < r->L; s++)
+    for (size_t s = 0; s < r->L; s++) {
+        Range t = present_in_column(r, &r->dSU, s);
         for (size_t j = 0; j < r->L; j++) {
             size_t at = s * r->L + j;
             r->dG.present[at] = r->dZ.present[at] = r->G.present[at] || lost(r, LOST_ALLOWED) ||
                                                     (beyond && j > s);
             if (!r->dG.present[at])
                 continue;
-            double x = dot(r, line_of_column(r, &r->dSU, s), line_of_column(r, &r->T1, j), 0, r->L);
+            double x = dot(r, line_of_column(r, &r->dSU, s), line_of_column(r, &r->T1, j), t.first,
+                           t.end);
             r->dG.at[at] = kept(r, STAGE_DG, x);
             double z = once(r, r->dG.at[at] * gate_slope(r, r->gates.at[at]));
             bool constant = r->change->keys == KEYS_OWN_VALUE && s == j;
             r->dZ.at[at] = constant ? 0 : kept(r, STAGE_DZ, z);
         }
+    }
 }
 
 /* ---- products -------------------------------------------------------------------------------- */

@@ -24,9 +24,23 @@ void square_free(Square *s)
 
 static double xi(Run *r) { return 2 * gsl_rng_uniform(r->rng) - 1; }
 
+/* format_round_double(), faster where the result is a normal number: to nearest even on the bits. */
+static double to_few_bits(double y, const Format *f)
+{
+    uint64_t bits;
+    memcpy(&bits, &y, sizeof bits);
+    int exponent = (int)(bits >> 52 & 0x7ff) - 1023, dropped = 53 - f->precision;
+    if (exponent < f->emin || exponent >= f->emax)
+        return format_round_double(y, f);
+    bits += (UINT64_C(1) << (dropped - 1)) - 1 + (bits >> dropped & 1);
+    bits &= ~((UINT64_C(1) << dropped) - 1);
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
 static double to_format(double y, const Format *f)
 {
-    return f == &BINARY64 ? y : f == &BINARY32 ? (double)(float)y : format_round_double(y, f);
+    return f == &BINARY64 ? y : f == &BINARY32 ? (double)(float)y : to_few_bits(y, f);
 }
 
 double once(Run *r, double y)
@@ -52,6 +66,26 @@ double kept(Run *r, int site, double y)
         y += relative + xi(r) * format_smallest(f) / 2;
     }
     return c->narrow && c->site == site ? to_format(y, c->narrow) : y;
+}
+
+static Range present_along(const unsigned char *present, size_t step, size_t n)
+{
+    Range r = {0, n};
+    while (r.end > 0 && !present[(r.end - 1) * step])
+        r.end--;
+    while (r.first < r.end && !present[r.first * step])
+        r.first++;
+    return r;
+}
+
+Range present_in_row(const Run *r, const Square *s, size_t i)
+{
+    return present_along(s->present + i * r->L, 1, r->L);
+}
+
+Range present_in_column(const Run *r, const Square *s, size_t j)
+{
+    return present_along(s->present + j, r->L, r->L);
 }
 
 /* ---- sums ----------------------------------------------------------------------------------- */
@@ -321,10 +355,10 @@ void carried_scores(Run *r, size_t size, int site, double *D, bool back)
     }
 }
 
-/* Whether a lookahead score of query t and key s sums anything: for s < t, in the right kernel. */
-static bool meet(const Run *r, size_t t, size_t s)
+/* Whether a lookahead score of query t and key s sums anything over j: for s < t, in the right kernel. */
+static bool meet(const Run *r, size_t t, size_t s, size_t first, size_t end)
 {
-    for (size_t j = 0; j < r->L; j++)
+    for (size_t j = first; j < end; j++)
         if (r->T1.present[t * r->L + j] && r->G.present[s * r->L + j])
             return true;
     return false;
@@ -332,13 +366,15 @@ static bool meet(const Run *r, size_t t, size_t s)
 
 static void make_SU(Run *r)
 {
-    for (size_t t = 0; t < r->L; t++)
-        for (size_t s = 0; s < r->L; s++) {
-            size_t at = t * r->L + s;
-            r->SU.present[at] = meet(r, t, s);
-            double x = dot(r, line_of_row(r, &r->T1, t), line_of_row(r, &r->G, s), 0, r->L);
+    for (size_t s = 0; s < r->L; s++) {
+        size_t first = present_in_row(r, &r->G, s).first;
+        for (size_t t = 0; t < r->L; t++) {
+            size_t at = t * r->L + s, end = present_in_row(r, &r->T1, t).end;
+            r->SU.present[at] = meet(r, t, s, first, end);
+            double x = dot(r, line_of_row(r, &r->T1, t), line_of_row(r, &r->G, s), first, end);
             r->SU.at[at] = kept(r, STAGE_SU, x);
         }
+    }
     const Change *c = r->change;
     double *D = run_numbers(r->L * r->d);
     if (c->narrow && c->site == SITE_D)

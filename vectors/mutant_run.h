@@ -48,6 +48,10 @@ Line line_of_column(const Run *, const Square *, size_t j);
 Line line_of_operand(const Run *, Role, Input, size_t i);        /* row i */
 Line line_of_operand_column(const Run *, Role, Input, size_t k); /* column k */
 
+/* Where the present entries lie: the columns of row i, the rows of column j. */
+Range present_in_row(const Run *, const Square *, size_t i);
+Range present_in_column(const Run *, const Square *, size_t j);
+
 /* The sum over first <= k < end of x_k y_k where both are present. */
 double dot(Run *, Line x, Line y, size_t first, size_t end);
 
