@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * kill_matrix_main.c - every known-wrong kernel on every golden case of a head: prints docs/kill-matrix.md.
+ * kill_matrix_main.c - every known-wrong kernel on every golden case of a head: prints
+ * docs/kill-matrix.md.
  * Exit status 1 where the suite does not do what the page promises.
  *
- * A mutant answers each case in the case's arithmetic, every rounding played, and is judged as `castle
- * check` judges. One that no case of a type catches is run again without roundings of its own, to see how
+ * A mutant answers each case in the case's arithmetic, every rounding played, and is judged as
+ * `castle
+ * check` judges. One that no case of a type catches is run again without roundings of its own, to
+ * see how
  * large its effect is at most.
  */
 #include "diagnose.h"

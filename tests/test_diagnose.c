@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Mistakes named from answers alone: planted ones are, a right kernel and unknown errors are not. */
+/* Mistakes named from answers alone: planted ones are, a right kernel and unknown errors are not.
+ * */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,7 +90,8 @@ static void planted_mistakes_are_named(void **state)
     }
 }
 
-/* A mutant that changes nothing here (there is no window) is the right kernel, and agrees with it. One
+/* A mutant that changes nothing here (there is no window) is the right kernel, and agrees with it.
+ * One
  * with an effect does not. */
 static void a_right_kernel_agrees_with_no_mistake_that_shows(void **state)
 {

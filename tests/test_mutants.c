@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The catalogue of known-wrong kernels: every bug of the golden cases has one, the text they change is
+ * The catalogue of known-wrong kernels: every bug of the golden cases has one, the text they
+ * change is
  * right, and each is wrong only where it says so.
  */
 #include <setjmp.h>
@@ -130,7 +131,8 @@ static void score(Judged *j, const MutantAnswers *m)
                                             j->scales->bound[a][k], m->of[a][k]);
 }
 
-/* Large scores come from one large column of an operand, and with it of dKC or dVU. Sigma is pooled over the
+/* Large scores come from one large column of an operand, and with it of dKC or dVU. Sigma is
+ * pooled over the
  * row: for that one of d elements it is up to sqrt(d) times too small. */
 static bool is_right(const GoldenCase *c, const Verdict *v)
 {

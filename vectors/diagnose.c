@@ -62,7 +62,8 @@ static double apart(double x, double y)
 
 static bool counts(const Score *s) { return s->judged; }
 
-/* The smallest positive sigma of a tensor: what stands where a truth is exactly 0 and a mutant's is not. */
+/* The smallest positive sigma of a tensor: what stands where a truth is exactly 0 and a mutant's
+ * is not. */
 static double least_sigma(const Score *scores, size_t n)
 {
     double least = INFINITY;

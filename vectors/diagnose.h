@@ -2,13 +2,14 @@
 /*
  * diagnose.h - which known mistake explains a wrong answer.
  *
- * Every mutant of the catalogue answers the same problem without roundings of its own. A mutant *agrees*
- * with a kernel where in every tensor that the kernel answers, right ones included, no element is further
- * from the mutant's than z = error / sigma below the threshold of a right tensor (verdict.h). Sigma is the
- * larger of the truth's and the mutant's own: the standard deviation, pooled over the row or
- * its own where that is larger, of SCALE_RUNS runs of the mutant with the declared roundings at random. So a mistake is named only where
- * rounding explains the rest. Of those that agree the nearest comes first: the least mean of
- * log(1 + z^2), which one far element does not decide; the list ends at the first that does not agree.
+ * Every mutant of the catalogue answers the same problem without roundings of its own. A mutant
+ * *agrees with a kernel where in every tensor that the kernel answers, right ones included, no
+ * element is further from the mutant's than z = error / sigma below the threshold of a right
+ * tensor (verdict.h). Sigma is the larger of the truth's and the mutant's own: the standard
+ * deviation, pooled over the row or its own where that is larger, of SCALE_RUNS runs of the mutant
+ * with the declared roundings at random. So a mistake is named only where rounding explains the
+ * rest. Of those that agree the nearest comes first: the least mean of log(1 + z^2), which one far
+ * element does not decide; the list ends at the first that does not agree.
  *
  * Not named: two mistakes at once, and what the catalogue lacks.
  */
@@ -39,7 +40,8 @@ void lineup_free(Lineup *);
 Diagnosis diagnose(Lineup *, const double *const answered[ANSWERS],
                    const Score *const scores[ANSWERS]);
 
-/* Whether the two mutants' answers are nearer to each other than one sigma in every element: no answer to
+/* Whether the two mutants' answers are nearer to each other than one sigma in every element: no
+ * answer to
  * this problem tells them apart. */
 bool mutants_alike(const Lineup *, size_t a, size_t b, const Score *const scores[ANSWERS]);
 

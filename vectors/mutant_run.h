@@ -37,6 +37,10 @@ void square_free(Square *);
 double once(Run *, double y);
 double kept(Run *, int site, double y);
 
+double to_format(double y, const Format *);
+double xi(Run *); /* uniform in [-1, 1] */
+double next_sum(const Run *, double sum, double term);
+
 /* Entries that lie `step` apart; `present` may be NULL: all. */
 typedef struct Line {
     const double *at;
@@ -57,11 +61,19 @@ double dot(Run *, Line x, Line y, size_t first, size_t end);
 
 static inline size_t block_of(size_t t) { return t / MUTANT_BLOCK; }
 
+/* The forward pass, in this order. */
+void make_gates(Run *);
+void make_T1(Run *);
+void make_SU(Run *);
+void make_U(Run *);
+
 void mutant_backward(Run *, MutantAnswers *);
 double silu(double);
 
-/* SU by way of a D (or decoding's U) that is carried from block to block, of `size` tokens each; the last
- * D is left in `D`, L x d. `back`: each block's D is the one after it less the block's part, (33). */
+/* SU by way of a D (or decoding's U) that is carried from block to block, of `size` tokens each;
+ * the last
+ * D is left in `D`, L x d. `back`: each block's D is the one after it less the block's part, (33).
+ * */
 void carried_scores(Run *, size_t size, int site, double *D, bool back);
 
 #endif

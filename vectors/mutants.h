@@ -2,11 +2,13 @@
 /*
  * mutants.h - the catalogue of known-wrong kernels. Each is one small change of one text
  * (mutant_kernel.h): a Change says where the text departs from what it should be; all its fields 0
- * is the right kernel. tests measure which golden cases catch which mutant; `castle check` compares a
+ * is the right kernel. tests measure which golden cases catch which mutant; `castle check`
+ * compares a
  * wrong answer with all of them, to name the mistake (diagnose.h).
  *
  * Conventions of the table. A fault of the forward pass is in the backward pass too, which derives
- * the changed function, as automatic differentiation would; an operand that is exchanged stays right
+ * the changed function, as automatic differentiation would; an operand that is exchanged stays
+ * right
  * there. Blocks are of MUTANT_BLOCK tokens.
  */
 #ifndef CASTLE_MUTANTS_H
