@@ -22,7 +22,8 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
 COMMANDS = ref/main.c $(wildcard vectors/command_*.c) proofs/verify.c
 STABILITY = proofs/stability_main.c
-SOURCES := $(filter-out $(COMMANDS) $(STABILITY), \
+KILL_MATRIX = proofs/kill_matrix_main.c
+SOURCES := $(filter-out $(COMMANDS) $(STABILITY) $(KILL_MATRIX), \
              $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
 TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
 SUPPORT := $(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c))
@@ -36,8 +37,9 @@ FIRST := $(filter deps deps-dev deps-bench deps-coq,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability vectors vectors-paper vectors-update \
-        golden-anew check check-long bench sanitize valgrind lint format install clean help
+.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability mutants vectors \
+        vectors-paper vectors-update golden-anew check check-long bench sanitize valgrind lint format \
+        install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -137,6 +139,14 @@ $B/stability: $(call objects,$(STABILITY)) $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
 
+mutants: $B/kill_matrix                          ## which cases catch which known-wrong kernel: docs/
+	$B/kill_matrix > $B/kill-matrix.md
+	cp $B/kill-matrix.md docs/kill-matrix.md
+
+$B/kill_matrix: $(call objects,$(KILL_MATRIX)) $B/libcastle.a
+	@echo '  LINK $@'
+	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
+
 # ---- golden vectors ------------------------------------------------------------------------------
 
 GOLDEN = vectors/golden
@@ -184,7 +194,7 @@ proofs-coq: | $(FIRST)                           ## check the proofs in proofs/c
 # ---- tests ---------------------------------------------------------------------------------------
 
 # Threads that wait spin in vain where others need the processor.
-check verify: export OMP_WAIT_POLICY = passive
+check verify mutants: export OMP_WAIT_POLICY = passive
 
 check: $(TESTS) $B/castle                        ## run the tests (under two minutes)
 	@failed=; for t in $(TESTS); do \

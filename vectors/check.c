@@ -81,6 +81,42 @@ static void end_tensor(TensorReport *r, const Dump *d, Answer a)
                         : NAN;
 }
 
+/* The wrong tensor with the largest z; ANSWERS: there is none. */
+static Answer worst_tensor(const CheckReport *report)
+{
+    Answer worst = ANSWERS;
+    double z = -1;
+    for (Answer a = 0; a < ANSWERS; a++) {
+        const Verdict *v = &report->tensor[a].verdict;
+        if (report->tensor[a].present && v->judgement == WRONG && v->worst_score.z > z) {
+            worst = a;
+            z = v->worst_score.z;
+        }
+    }
+    return worst;
+}
+
+/* Names the mistake of the head with the worst element. */
+static void name_mistake(CheckReport *report, const Dump *d)
+{
+    Answer worst = worst_tensor(report);
+    if (worst == ANSWERS || d->task.size.width || d->task.size.length > DIAGNOSIS_MOST_TOKENS)
+        return;
+    const TensorReport *r = &report->tensor[worst];
+    report->diagnosed = r->verdict.worst / (r->rows * r->cols);
+    Problem p = problem_to_judge(d, report->diagnosed);
+    const double *answered[ANSWERS];
+    const Score *scores[ANSWERS];
+    for (Answer a = 0; a < ANSWERS; a++) {
+        r = &report->tensor[a];
+        answered[a] = dump_answer(d, a, report->diagnosed);
+        scores[a] = r->present ? r->scores + report->diagnosed * r->rows * r->cols : NULL;
+    }
+    Lineup *l = lineup(&p, &d->task.arithmetic);
+    report->diagnosis = diagnose(l, answered, scores);
+    lineup_free(l);
+}
+
 bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f)
 {
     size_t problems = task_problems(&d->task), outside = 0;
@@ -117,6 +153,7 @@ bool check_dump(CheckReport *report, const Dump *d, const char *what, Failure *f
             if (report->tensor[a].verdict.judgement > report->judgement)
                 report->judgement = report->tensor[a].verdict.judgement;
         }
+    name_mistake(report, d);
     if (outside) {
         check_free(report);
         return fail(f,

@@ -5,6 +5,7 @@
 #ifndef CASTLE_CHECK_H
 #define CASTLE_CHECK_H
 
+#include "diagnose.h"
 #include "dump.h"
 #include "verdict.h"
 
@@ -24,6 +25,8 @@ typedef struct CheckReport {
     size_t certified, ties, undefined;
     size_t naive_heads;  /* heads whose balls the sequential form was run against, a layer's too */
     Judgement judgement; /* the worst of the tensors' */
+    Diagnosis diagnosis; /* of the head that holds the worst element; tried where that is wrong */
+    size_t diagnosed;    /* that head */
 } CheckReport;
 
 /* Judges all answers of a dump that has at least one. `what` names it in progress messages. Fails

@@ -105,6 +105,23 @@ static void print_truth(FILE *out, const Dump *d, const CheckReport *c)
     }
 }
 
+/* The mistakes of the catalogue that agree with a wrong head in all its answers. */
+static void print_diagnosis(FILE *out, const CheckReport *c)
+{
+    enum { NAMED = 3 };
+    const Diagnosis *d = &c->diagnosis;
+    if (!d->tried)
+        return;
+    if (!d->count)
+        fputs("  no known mistake agrees with these answers\n", out);
+    for (size_t k = 0; k < d->count && k < NAMED; k++)
+        fprintf(out, "  %s %s (%s):\n    %s\n    all answers agree with it, max z %.3g\n",
+                k ? "or" : "agrees with", d->mutant[k]->id, d->mutant[k]->name, d->mutant[k]->what,
+                d->z[k]);
+    if (d->count > NAMED)
+        fprintf(out, "  and %zu more, which these inputs do not tell apart\n", d->count - NAMED);
+}
+
 void report_print(FILE *out, const char *path, const Dump *d, const CheckReport *c)
 {
     char window[40], scale[40], name[200];
@@ -129,6 +146,7 @@ void report_print(FILE *out, const char *path, const Dump *d, const CheckReport 
     for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
             print_tensor(out, d, &c->tensor[a], a);
+    print_diagnosis(out, c);
     fputc('\n', out);
 }
 
@@ -268,6 +286,16 @@ static json_t *tensor_json(const Dump *d, const TensorReport *r, Answer a)
     return o;
 }
 
+static json_t *diagnosis_json(const Diagnosis *d)
+{
+    json_t *all = json_array();
+    for (size_t k = 0; k < d->count; k++)
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:o}", "id", d->mutant[k]->id, "name",
+                                             d->mutant[k]->name, "what", d->mutant[k]->what, "z",
+                                             json_number(d->z[k])));
+    return all;
+}
+
 json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
 {
     char window[40], scale[40];
@@ -297,6 +325,8 @@ json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
     for (size_t k = 0; k < d->not_judged_count; k++)
         json_array_append_new(skipped, json_text(d->not_judged[k]));
     json_object_set_new(o, "tensors", tensors);
+    if (c->diagnosis.tried)
+        json_object_set_new(o, "diagnosis", diagnosis_json(&c->diagnosis));
     json_object_set_new(o, "not_judged", skipped);
     return o;
 }

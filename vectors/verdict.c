@@ -26,6 +26,7 @@ Score score_element(const Truth *t, size_t k, double sigma, double bound, double
     s.ignored = masked && t->mask_is_free;
     s.judged = s.defined && isfinite(sigma) && !s.ignored;
     s.structural = sigma == 0;
+    s.sigma = sigma;
     if (!s.judged)
         return s;
     if (isinf(t->value[k]) || !isfinite(answered)) {

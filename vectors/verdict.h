@@ -29,6 +29,7 @@ Thresholds thresholds_for(size_t elements);
 /* One element's errors. */
 typedef struct Score {
     double error;    /* |answer - truth|; infinite for a missing number */
+    double sigma;    /* its scale */
     double z;        /* error / sigma, 0 / 0 = 0 */
     double of_bound; /* error / bound, 0 / 0 = 0 */
     bool defined;    /* the truth is a number */
