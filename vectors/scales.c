@@ -43,30 +43,41 @@ static void add_errors(const Solution *noisy, double amplify, const Oracle *o,
     }
 }
 
-/* The mean square of the errors of n neighbours; NaN where none of them has a truth. */
-static double pooled(const Truth *t, const double *squares, size_t first, size_t n)
+/* Of n neighbours, the mean square of all errors and the largest of the elements' own; NaN where none of
+ * them has a truth. */
+typedef struct Squares {
+    double mean, largest;
+} Squares;
+
+static Squares of_neighbours(const Truth *t, const double *squares, size_t first, size_t n)
 {
-    double sum = 0;
+    double sum = 0, largest = 0;
     size_t defined = 0, undefined = 0;
     for (size_t k = first; k < first + n; k++) {
         sum += squares[k];
+        largest = fmax(largest, squares[k]);
         undefined += t->certificate[k] == UNDEFINED;
         defined += t->certificate[k] <= TIE;
     }
-    return undefined && !defined ? NAN : sum / ((double)(defined ? defined : 1) * SCALE_RUNS);
+    if (undefined && !defined)
+        return (Squares){NAN, NAN};
+    return (Squares){sum / ((double)(defined ? defined : 1) * SCALE_RUNS), largest / SCALE_RUNS};
 }
 
-/* A row of o or dqu is of one size; that of p may be one weight and many specks, which the mean of all would
- * drag below the one's own error. */
+/* A row of o or dqu has one sigma, that of its least accurate element: the mean would be too small for a
+ * column that an operand makes large. A row of p may be one weight and many specks: there each element
+ * has its own, but none less than the mean's. */
 static void pool_rows(const Problem *p, Answer a, const Truth *t, const double *squares,
                       double *sigma)
 {
-    size_t n = answer_is_stage(a) ? t->cols : sigma_run(p, a);
+    bool one_each = sigma_run(p, a) == 1 && answer_is_stage(a);
+    size_t n = one_each ? t->cols : sigma_run(p, a);
     for (size_t first = 0; first < t->rows * t->cols; first += n) {
-        double mean = pooled(t, squares, first, n);
+        Squares row = of_neighbours(t, squares, first, n);
         for (size_t k = first; k < first + n; k++) {
-            double own = sigma_run(p, a) == 1 ? squares[k] / SCALE_RUNS : 0;
-            sigma[k] = t->certificate[k] == MASKED ? 0 : round_up(sqrt(own > mean ? own : mean));
+            double own = squares[k] / SCALE_RUNS;
+            double square = !one_each ? row.largest : own > row.mean ? own : row.mean;
+            sigma[k] = t->certificate[k] == MASKED ? 0 : round_up(sqrt(square));
         }
     }
 }

@@ -4,8 +4,9 @@
  *
  *   sigma   the standard deviation of an answer when every declared rounding is a random
  *           perturbation of its size: the parallel form and its gradients, run SCALE_RUNS times
- *           in noisy arithmetic, measured from the truth and pooled over the answer's row within
- *           its head; for an element of a stage its own where that is larger.
+ *           in noisy arithmetic, measured from the truth. One for the answer's row within its
+ *           head, that of the row's least accurate element; for an element of a stage its own, or
+ *           the row's mean where that is larger.
  *   bound   the worst case of the same roundings: running error analysis of the same text.
  */
 #ifndef CASTLE_SCALES_H
