@@ -13,7 +13,7 @@ STRICT = -std=c11 -D_GNU_SOURCE -fopenmp -ffp-contract=off -fno-trapping-math -f
          -fvisibility=default -fno-semantic-interposition
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
        -Wvla -Werror
-INCLUDE = -Iref -Iref/systems -Ivectors -Iproofs
+INCLUDE = -Iref -Iref/systems -Ivectors -Iproofs -Idocs
 # Arb is a library of its own in FLINT 2 (Debian 12) and part of FLINT 3 (Debian 13). These are
 # evaluated when a recipe runs, after `make deps`.
 ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo -lflint-arb)
@@ -26,7 +26,9 @@ KILL_MATRIX = proofs/kill_matrix_main.c
 SOURCES := $(filter-out $(COMMANDS) $(STABILITY) $(KILL_MATRIX), \
              $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
 TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
-SUPPORT := $(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c))
+TUTORIAL := $(wildcard docs/tutorial*.c)
+SUPPORT := $(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)) \
+           $(filter-out docs/tutorial_main.c,$(TUTORIAL))
 BENCH := $(wildcard tests/bench/*.c)
 objects = $(patsubst %.c,$B/%.o,$(1))
 LIBRARY := $(call objects,$(SOURCES)) $B/vectors/cases_table.o
@@ -37,9 +39,9 @@ FIRST := $(filter deps deps-dev deps-bench deps-coq,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability mutants vectors \
-        vectors-paper vectors-update golden-anew check check-long bench sanitize valgrind lint format \
-        install clean help
+.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability mutants docs-numbers \
+        vectors vectors-paper vectors-update golden-anew check check-long bench sanitize valgrind lint \
+        format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -147,6 +149,14 @@ $B/kill_matrix: $(call objects,$(KILL_MATRIX)) $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
 
+docs-numbers: $B/tutorial                        ## compute the numbers of docs/tutorial.md anew
+	$B/tutorial docs/tutorial.md > $B/tutorial.md
+	mv $B/tutorial.md docs/tutorial.md
+
+$B/tutorial: $(call objects,$(TUTORIAL)) $B/libcastle.a
+	@echo '  LINK $@'
+	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
+
 # ---- golden vectors ------------------------------------------------------------------------------
 
 GOLDEN = vectors/golden
@@ -223,7 +233,7 @@ $B/tests/bench/bench: $(call objects,$(BENCH)) $B/tests/libsupport.a $B/libcastl
 lint:                                            ## clang-tidy, warnings are errors
 	clang-tidy --quiet --warnings-as-errors='*' \
 	    $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c tests/*.c \
-               tests/bench/*.c) -- \
+               tests/bench/*.c docs/*.c) -- \
 	    $(STRICT) $(INCLUDE)
 
 format:                                          ## clang-format in place
