@@ -30,10 +30,7 @@ Head example_head(System *in, size_t window)
     return h;
 }
 
-Matrix example_cotangent(System *in)
-{
-    return matrix_from(in, EXAMPLE_TOKENS, EXAMPLE_DIM, dO);
-}
+Matrix example_cotangent(System *in) { return matrix_from(in, EXAMPLE_TOKENS, EXAMPLE_DIM, dO); }
 
 /* ---- printing -------------------------------------------------------------------------------------- */
 
