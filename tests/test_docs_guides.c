@@ -31,7 +31,7 @@ static void assert_shown(const char *guide, const char *path, const char *langua
     assert_true(asprintf(&block, "```%s\n%s```\n", language, file) > 0);
     if (!strstr(text, block))
         fail_msg("%s does not show %s as it is", guide, path);
-    assert_non_null(strstr(file, "SPDX-License-Identifier: 0BSD\n"));
+    assert_non_null(strstr(file, "SPDX-License-Identifier: 0BSD"));
     free(block);
     free(file);
     free(text);
@@ -71,17 +71,8 @@ static void the_dump_from_c_is_right(void **state)
     runs(PROGRAM("sh", "-c", command));
     runs(PROGRAM(scratch_path("dump"), scratch_path("c.safetensors")));
     assert_right(scratch_path("c.safetensors"));
-}
 
-static void the_dump_from_c_says_where_it_cannot_write(void **state)
-{
-    (void)state;
-    char command[400];
-    if (program_run(PROGRAM("sh", "-c", "${CC:-cc} --version"), NULL))
-        skip_with("no C compiler");
-    (void)snprintf(command, sizeof command, "${CC:-cc} -std=c11 " DUMP_C " -lm -o %s",
-                   scratch_path("dump"));
-    runs(PROGRAM("sh", "-c", command));
+    /* Where it cannot write, it says so. */
     assert_int_equal(program_run(PROGRAM(scratch_path("dump")), NULL), 2);
     assert_int_equal(program_run(PROGRAM(scratch_path("dump"), scratch_path("no/such")), NULL), 2);
     if (access("/dev/full", W_OK) == 0)
@@ -100,29 +91,28 @@ static void the_dump_from_pytorch_is_right(void **state)
 
 /* ---- the report ------------------------------------------------------------------------------------------ */
 
-/* The box behind the command: its lines, without the four blanks. The caller frees it. */
-static char *box_of(const char *guide, const char *command)
+enum { BOX = 8000 };
+
+/* The box behind the command: its lines, without the four blanks. */
+static void read_box(char box[BOX], const char *guide, const char *command)
 {
-    char *box = NULL;
-    size_t size;
+    size_t used = 0;
     const char *line = strstr(guide, command);
     assert_non_null(line);
-    FILE *out = open_memstream(&box, &size);
-    assert_non_null(out);
     for (line = strchr(line, '\n') + 1; *line == '\n' || strncmp(line, "    ", 4) == 0;
-         line = strchr(line, '\n') + 1)
-        (void)fprintf(out, "%.*s\n", (int)strcspn(line, "\n") - (*line == '\n' ? 0 : 4),
-                      *line == '\n' ? line : line + 4);
-    assert_int_equal(fclose(out), 0);
-    return box;
+         line = strchr(line, '\n') + 1) {
+        const char *from = *line == '\n' ? line : line + 4;
+        used += (size_t)snprintf(box + used, BOX - used, "%.*s\n", (int)strcspn(from, "\n"), from);
+        assert_true(used < BOX);
+    }
 }
 
 /* Text before and behind a line of three points: how the report begins and how it ends. */
 static void the_report_is_the_programs(void **state)
 {
     (void)state;
-    char *guide = text_of(GUIDE);
-    char *box = box_of(guide, "    $ build/castle check " WINDOW_DUMP "\n");
+    char *guide = text_of(GUIDE), box[BOX];
+    read_box(box, guide, "    $ build/castle check " WINDOW_DUMP "\n");
     char *points = strstr(box, "  ...\n");
     assert_non_null(points);
     *points = '\0';
@@ -138,7 +128,6 @@ static void the_report_is_the_programs(void **state)
     size_t all = strlen(last.out), n = strlen(tail);
     if (all < n || strcmp(last.out + all - n, tail) != 0)
         complain("the report does not end as " GUIDE " shows:\n", tail);
-    free(box);
     free(guide);
 }
 
@@ -260,7 +249,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_guide_shows_the_programs_as_they_are),
         TEST(the_dump_from_c_is_right),
-        TEST(the_dump_from_c_says_where_it_cannot_write),
         TEST(the_dump_from_pytorch_is_right),
         TEST(the_report_is_the_programs),
         TEST(with_its_own_window_it_is_right),
