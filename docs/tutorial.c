@@ -159,7 +159,8 @@ static bool refresh(FILE *out, const char *text, Failure *f)
     for (const char *begin; (begin = strstr(text, BEGIN));) {
         size_t k = block_at(begin);
         if (k == BLOCKS)
-            return (fail)(f, "no function prints the block that begins with %.40s", begin);
+            return (fail)(f, "no function prints the block that begins with %.*s",
+                          (int)strcspn(begin, "\n"), begin);
         const char *rest = behind_block(begin, &blocks[k]);
         if (!rest)
             return (fail)(f, "the block %s has no end", blocks[k].name);

@@ -102,7 +102,7 @@ static void blocks_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     refuses("<!-- begin keyz -->\n<!-- end keyz -->\n",
-            "no function prints the block that begins with <!-- begin keyz");
+            "no function prints the block that begins with <!-- begin keyz -->");
     refuses("<!-- begin keys -->\nU^1\n", "the block keys has no end");
     refuses("<!-- begin keys -->\n<!-- end keys -->\n", "the text has no block inputs");
     refuses("", "the text has no block inputs");
