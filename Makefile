@@ -23,7 +23,8 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 COMMANDS = ref/main.c $(wildcard vectors/command_*.c) proofs/verify.c
 STABILITY = proofs/stability_main.c
 KILL_MATRIX = proofs/kill_matrix_main.c
-SOURCES := $(filter-out $(COMMANDS) $(STABILITY) $(KILL_MATRIX), \
+REPORT = proofs/report_main.c
+SOURCES := $(filter-out $(COMMANDS) $(STABILITY) $(KILL_MATRIX) $(REPORT), \
              $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
 TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
 TUTORIAL := $(wildcard docs/tutorial*.c)
@@ -39,9 +40,9 @@ FIRST := $(filter deps deps-dev deps-bench deps-coq,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev deps-bench deps-coq verify proofs-coq stability mutants docs-numbers \
-        vectors vectors-paper vectors-update golden-anew check check-long bench sanitize valgrind lint \
-        format install clean help
+.PHONY: all deps deps-dev deps-bench deps-coq verify proofs proofs-update proofs-coq stability \
+        mutants docs-numbers vectors vectors-paper vectors-update golden-anew check check-long bench \
+        sanitize valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
 
@@ -134,6 +135,22 @@ verify: $B/castle                                ## reproduce Theorem 1, judge t
 	$B/castle check $(filter-out $(wildcard $(DUMPS)/wrong-*),$(wildcard $(DUMPS)/*.safetensors))
 	$B/castle check $(wildcard $(DUMPS)/wrong-*.safetensors); test $$? = 1
 
+proofs: $B/report                                ## try every claim anew: build/proofs/report.html
+	@mkdir -p $B/proofs
+	@command -v gnuplot >/dev/null || echo "no plots: gnuplot is missing (make deps-bench)"
+	$B/report $B/proofs
+	@cmp -s $B/proofs/figures.md proofs/figures.md || { \
+	    echo "$B/proofs/figures.md is not proofs/figures.md; make proofs-update puts it there"; exit 1; }
+
+proofs-update: $B/report                         ## ... and put its figures into proofs/figures.md
+	@mkdir -p $B/proofs
+	$B/report $B/proofs
+	cp $B/proofs/figures.md proofs/figures.md
+
+$B/report: $(call objects,$(REPORT)) $B/libcastle.a
+	@echo '  LINK $@'
+	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
+
 stability: $B/stability                          ## measure (33) in float anew: proofs/stability.md
 	$B/stability > proofs/stability.md
 
@@ -204,7 +221,7 @@ proofs-coq: | $(FIRST)                           ## check the proofs in proofs/c
 # ---- tests ---------------------------------------------------------------------------------------
 
 # Threads that wait spin in vain where others need the processor.
-check verify mutants: export OMP_WAIT_POLICY = passive
+check verify mutants proofs: export OMP_WAIT_POLICY = passive
 
 check: $(TESTS) $B/castle                        ## run the tests (under two minutes)
 	@failed=; for t in $(TESTS); do \
