@@ -14,8 +14,8 @@ static void online_softmax(Online s, Matrix scores, Matrix VC, bool first)
 {
     Scope scope = scope_open(scores.in);
     Matrix m = row_reference(scores, first ? NULL : &s.m);
-    Matrix P = stage(STAGE_P, map(EXP, row_shift(scores, m)));
-    Matrix l = row_sum(P), O = product(P, VC, EVERYWHERE);
+    Matrix P = map(EXP, row_shift(scores, m)), l = row_sum(P);
+    Matrix O = product(stage(STAGE_P, P), VC, EVERYWHERE); /* l and so lse from what P was before */
     if (!first) {
         Matrix rescale = map(EXP, subtract(s.m, m));
         accumulate(l, row_scale(s.l, rescale));

@@ -249,6 +249,52 @@ static void no_result_depends_on_the_number_of_threads(void **state)
     omp_set_num_threads(before);
 }
 
+/* A kernel that declares bfloat16 operands rounds the weights that enter the product with VC, and sums
+ * l from what they were before: summing rounded ones takes lse past its bound. */
+static void played_roundings_stay_within_their_bounds(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"float32", "bfloat16"};
+    for (unsigned long seed = 0; seed < repetitions(240); seed++) {
+        Arithmetic a;
+        char why[200];
+        assert_true(arithmetic_parse(&a, names[seed % 8 > 0], why, sizeof why));
+        size_t L = 1 + seed * 7 % 24, d = 1 + seed % 3, B = 1 + L / 3;
+        RandomProblem r = random_problem(PLAIN, L, d, seed % 3 ? seed % L : NO_WINDOW, &BINARY32,
+                                         seed);
+        System *played = played_system(&a), *exact = mpfr_system(256), *bounds = bounded_system(&a);
+        Solution truth = solve(&r.problem, exact), bound = solve(&r.problem, bounds);
+        Head h = problem_head(&r.problem, played);
+        Answers got = answers_for(&h);
+        blockwise(&h, B, &got, matrix(played, L, d));
+        for (Answer k = ANSWER_O; k <= ANSWER_LSE; k++) {
+            Matrix A = answer_matrix(&got, k);
+            for (size_t i = 0; i < A.rows; i++)
+                for (size_t j = 0; j < A.cols; j++) {
+                    mpfr_t x, y;
+                    mpfr_inits2(512, x, y, (mpfr_ptr)0);
+                    played->op->get(played, x, entry(A, i, j));
+                    exact->op->get(exact, y, entry(truth.of[k], i, j));
+                    mpfr_sub(x, x, y, MPFR_RNDN);
+                    double error = fabs(mpfr_get_d(x, MPFR_RNDN));
+                    mpfr_clears(x, y, (mpfr_ptr)0);
+                    const Bounded *b = entry(bound.of[k], i, j);
+                    if (error > b->error) {
+                        print_error("%s, seed %lu, L %zu d %zu B %zu, %s (%zu, %zu): off by %g, "
+                                    "bound %g\n",
+                                    names[seed % 8 > 0], seed, L, d, B, answer_name(k), i, j, error,
+                                    b->error);
+                        fail();
+                    }
+                }
+        }
+        system_free(played);
+        system_free(exact);
+        system_free(bounds);
+        random_problem_free(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +303,7 @@ int main(void)
         cmocka_unit_test(blockwise_is_dense_in_balls),
         cmocka_unit_test(taking_D_back_by_subtraction_is_exact_only_in_exact_arithmetic),
         cmocka_unit_test(no_result_depends_on_the_number_of_threads),
+        cmocka_unit_test(played_roundings_stay_within_their_bounds),
     };
     return cmocka_run_group_tests_name("blockwise", tests, NULL, NULL);
 }
