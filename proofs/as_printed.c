@@ -47,7 +47,8 @@ static Matrix score_gradient(const Head *h, const Stages *f, Matrix P, Matrix dO
     Matrix dS = matrix(P.in, P.rows, P.cols);
     for (size_t first = 0; first < P.cols; first += block) {
         size_t n = P.cols - first < block ? P.cols - first : block;
-        Matrix Pj = columns(P, first, n), part = product(Pj, rows(h->VC, first, n), EVERYWHERE);
+        Matrix Pj = columns(P, first, n);
+        Matrix part = product(columns(f->P, first, n), rows(h->VC, first, n), EVERYWHERE);
         assign(columns(dS, first, n),
                hadamard(Pj, row_shift(columns(dP, first, n), row_dot(dO, part))));
     }

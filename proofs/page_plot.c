@@ -8,19 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* COMMAND 'TEXT', as gnuplot quotes it: a quote inside stands twice. */
+static void quoted(FILE *out, const char *command, const char *text)
+{
+    (void)fprintf(out, "%s '", command);
+    for (; *text; text++)
+        (void)fprintf(out, *text == '\'' ? "''" : "%c", *text);
+    (void)fputc('\'', out);
+}
+
+static const char *string_in(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
 static void write_script(FILE *out, const json_t *plot, const char *name)
 {
+    static const char *const labels[][2] = {
+        {"\nset title", "plot"}, {"\nset xlabel", "x"}, {"\nset ylabel", "y"}};
     const json_t *series = json_object_get(plot, "series");
-    const char *separator = "plot ";
     size_t k, i;
     json_t *one, *point;
     (void)fprintf(out,
-                  "set terminal svg size 720,400 background 'white'\nset output '%s.svg'\n"
-                  "set grid\nset key outside below\nset title '%s'\nset xlabel '%s'\n"
-                  "set ylabel '%s'\n",
-                  name, json_string_value(json_object_get(plot, "plot")),
-                  json_string_value(json_object_get(plot, "x")),
-                  json_string_value(json_object_get(plot, "y")));
+                  "set terminal svg noenhanced size 720,400 background 'white'\n"
+                  "set output '%s.svg'\nset grid\nset key outside below",
+                  name);
+    for (k = 0; k < sizeof labels / sizeof *labels; k++)
+        quoted(out, labels[k][0], string_in(plot, labels[k][1]));
+    (void)fputc('\n', out);
     json_array_foreach(series, k, one)
     {
         (void)fprintf(out, "$series%zu << END\n", k);
@@ -32,12 +47,11 @@ static void write_script(FILE *out, const json_t *plot, const char *name)
     json_array_foreach(series, k, one)
     {
         bool line = json_is_true(json_object_get(one, "line"));
-        (void)fprintf(out, "%s$series%zu using 1:2 with %s title '%s'", separator, k,
-                      line ? "lines" : "points pointtype 7 pointsize 0.5",
-                      json_string_value(json_object_get(one, "name")));
-        separator = ", \\\n  ";
+        (void)fprintf(out, "%s$series%zu using 1:2 with %s", k ? ", \\\n  " : "plot ", k,
+                      line ? "lines" : "points pointtype 7 pointsize 0.5");
+        quoted(out, " title", string_in(one, "name"));
     }
-    (void)fprintf(out, "\n");
+    (void)fputc('\n', out);
 }
 
 /* From its <svg on: an XML declaration has no place inside a page. */

@@ -117,7 +117,7 @@ static void deterministic(Page *p)
 
 typedef enum Terms { MIXED, POSITIVE, EQUAL, TERMS } Terms;
 
-static const char *const terms_names[TERMS] = {"N(0, 1)", "|N(0, 1)|", "all equal"};
+static const char *const terms_names[TERMS] = {"N(0, 1)", "absolute N(0, 1)", "all equal"};
 
 /* |error| / (sqrt(n) u sum |a b|) of one dot product, left to right, products rounded too. */
 static double share(const Format *format, Terms terms, size_t n, gsl_rng *rng)

@@ -87,7 +87,7 @@ static void digits(Page *p)
     page_plot(p, "Gradients against the definition's tangent", "bits", "log2 of the difference");
     for (How how = DENSE; how < HOWS; how++) {
         double slope = fitted_slope(PRECISIONS, bits, off[how], &error);
-        falls = falls && fabs(slope + 1) < 2e-3;
+        falls = falls && fabs(slope + 1) < 1e-3; /* 4 bits over the range: a wobble */
         page_say(p, "Fitted slope, %s: %.5f +- %.5f bits per bit.", names[how], slope, error);
         page_series(p, names[how], false, PRECISIONS, bits, off[how]);
     }
@@ -98,12 +98,23 @@ static void digits(Page *p)
     line_free(&l);
 }
 
+/* dQU_L gates nothing, KU_1 and VU_1 enter no lookahead key, and o_1 = VC_1 whatever QC_1 is. */
+static bool is_always_zero(size_t component)
+{
+    size_t row_of = component / DIM % LENGTH;
+    Input k = (Input)(component / (LENGTH * DIM));
+    if (k == INPUT_QU)
+        return row_of == LENGTH - 1;
+    return row_of == 0 && (k == INPUT_KU || k == INPUT_VU || k == INPUT_QC);
+}
+
 /* Every single component of the gradient. */
 static void components(Page *p)
 {
     enum { BITS = 256 };
     double worst = 0;
     size_t zeros = 0, n = INPUTS * LENGTH * DIM;
+    bool expected = true;
     Direction l = random_line(LENGTH, DIM, WINDOW, 6);
     mpfr_t found, truth, scratch;
     mpfr_inits2(WIDE, found, truth, scratch, (mpfr_ptr)0);
@@ -111,7 +122,9 @@ static void components(Page *p)
         line_along(&l, k);
         tangent_of_definition(truth, &l, BITS);
         gradient_along(found, DENSE, &l, BITS);
-        zeros += mpfr_zero_p(truth) && mpfr_zero_p(found);
+        bool zero = mpfr_zero_p(truth) && mpfr_zero_p(found);
+        expected = expected && zero == is_always_zero(k);
+        zeros += zero;
         worst = fmax(worst, relative(scratch, found, truth));
     }
     page_say(
@@ -120,8 +133,9 @@ static void components(Page *p)
         "exactly 0 on both sides.",
         BITS, n, worst, zeros);
     page_check(
-        p, worst < 1e-60 && zeros == 3 * (size_t)DIM,
-        "every component agrees to 60 digits, and those exactly 0 are dQU_L, dKU_1 and dVU_1");
+        p, worst < 1e-60 && expected,
+        "every component agrees to 60 digits, and those exactly 0 are dQU_L, dKU_1, dVU_1 and "
+        "dQC_1");
     mpfr_clears(found, truth, scratch, (mpfr_ptr)0);
     line_free(&l);
 }
