@@ -194,14 +194,11 @@ static void probabilistic(Page *p)
     page_check(
         p, rule,
         "sums of terms of both signs pass the rule of the square root no oftener than allowed");
-    page_say(
-        p,
-        "The rule supposes roundings that are independent with mean 0. Equal terms break it: a "
-        "running "
-        "sum then meets the same rounding again and again, and in few bits the sum stops growing. "
-        "That is "
-        "why an error past sigma alone makes a verdict suspect long before it makes it wrong, and "
-        "the deterministic bound stands beside it.");
+    page_say(p, "The rule supposes roundings that are independent with mean 0. Equal terms break "
+                "it: a running "
+                "sum then meets the same rounding again and again, and in few bits it stops "
+                "growing. Only the "
+                "deterministic bound holds there.");
 }
 
 void report_bounds(Page *p)
