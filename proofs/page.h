@@ -29,7 +29,7 @@ void page_table(Page *, const char *caption, const char *head);
 void page_fleeting_table(Page *, const char *caption, const char *head);
 void page_row(Page *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A plot is of the section's last plot's series, in order. Points that are not finite are left out. */
+/* Series belong to the last plot, in order. Points that are not finite are left out. */
 void page_plot(Page *, const char *title, const char *x, const char *y);
 void page_series(Page *, const char *name, bool line, size_t n, const double *x, const double *y);
 
