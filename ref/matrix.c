@@ -84,10 +84,17 @@ static Range range(ptrdiff_t origin, Band b, size_t size)
 Range row_range(Matrix A, size_t i) { return range((ptrdiff_t)i, A.band, A.cols); }
 Range column_range(Matrix A, size_t j) { return range((ptrdiff_t)j, transposed(A.band), A.rows); }
 
-static Range common(Range a, Range b)
+Range common(Range a, Range b)
 {
     size_t first = a.first > b.first ? a.first : b.first, end = a.end < b.end ? a.end : b.end;
     return end > first ? (Range){first, end} : (Range){0, 0};
+}
+
+Range joined(Range a, Range b)
+{
+    if (a.end == a.first || b.end == b.first)
+        return a.end == a.first ? b : a;
+    return (Range){a.first < b.first ? a.first : b.first, a.end > b.end ? a.end : b.end};
 }
 
 /* ---- making, viewing, leaving --------------------------------------------------------------- */

@@ -155,6 +155,8 @@ typedef struct Range {
 } Range;
 Range row_range(Matrix A, size_t i);
 Range column_range(Matrix A, size_t j);
+Range common(Range, Range); /* what both hold */
+Range joined(Range, Range); /* the smallest that holds both */
 
 bool covers(Matrix A); /* whether A's band leaves no entry of A absent */
 

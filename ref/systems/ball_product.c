@@ -101,12 +101,6 @@ static bool plan(Job *j)
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
 
-static Range common(Range a, Range b)
-{
-    size_t first = a.first > b.first ? a.first : b.first, end = least(a.end, b.end);
-    return end > first ? (Range){first, end} : (Range){0, 0};
-}
-
 /* All k that are present in some line of the tile. */
 static Range tile_range(const Tile *t)
 {

@@ -77,19 +77,6 @@ static bool all_finite(Matrix A)
 
 static size_t filled_up(size_t n, size_t tile) { return (n + tile - 1) / tile * tile; }
 
-static Range joined(Range a, Range b)
-{
-    if (a.end == a.first || b.end == b.first)
-        return a.end == a.first ? b : a;
-    return (Range){a.first < b.first ? a.first : b.first, a.end > b.end ? a.end : b.end};
-}
-
-static Range common(Range a, Range b)
-{
-    size_t first = a.first > b.first ? a.first : b.first, end = a.end < b.end ? a.end : b.end;
-    return end > first ? (Range){first, end} : (Range){0, 0};
-}
-
 static Range row_terms(const Sums *t, size_t i)
 {
     return t->kind == PRODUCT_TN ? column_range(t->A, i) : row_range(t->A, i);
