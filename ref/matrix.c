@@ -357,13 +357,22 @@ Matrix map(Function f, Matrix A)
     return C;
 }
 
+static void copy_present(Matrix C, Matrix A)
+{
+    for (size_t i = 0; i < A.rows; i++) {
+        Range k = row_range(A, i);
+        A.in->op->copy(A.in, entry(C, i, k.first), entry(A, i, k.first), k.end - k.first);
+    }
+}
+
 Matrix stage(Stage name, Matrix A)
 {
     Matrix kept = A;
-    if (A.in->op->stage) {
+    const Operations *op = A.in->op;
+    if (op->stage && (!op->keeps || op->keeps(A.in, name))) {
         kept = banded(A.in, A.rows, A.cols, A.band);
-        assign(kept, A);
-        A.in->op->stage(A.in, name, kept);
+        copy_present(kept, A);
+        op->stage(A.in, name, kept);
     }
     if (A.in->observe)
         A.in->observe(A.in->observer, name, kept);

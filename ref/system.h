@@ -49,6 +49,7 @@ typedef struct Operations {
      * returns false: use dot. */
     bool (*product)(System *, Matrix C, Matrix A, Matrix B, ProductKind);
     void (*stage)(System *, Stage, Matrix A); /* changes A in place */
+    bool (*keeps)(System *, Stage);           /* whether stage() changes anything; NULL: it does */
     void (*destroy)(System *);
 } Operations;
 
@@ -59,7 +60,8 @@ typedef struct Stack {
         size_t count;
     } * made;
     size_t count, room;
-    struct Made spare[8]; /* large blocks of a plain system, to be used again: new pages are dear */
+    struct Made
+        spare[32]; /* large blocks of a plain system, to be used again: new pages are dear */
 } Stack;
 
 struct System {

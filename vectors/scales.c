@@ -88,12 +88,18 @@ static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic
     double *squares[ANSWERS], amplify = amplification(arithmetic);
     for (Answer a = 0; a < ANSWERS; a++)
         squares[a] = room_for("error_scales", o->truth[a].rows * o->truth[a].cols, sizeof(double));
-#pragma omp parallel for ordered schedule(dynamic, 1)
-    for (size_t r = 0; r < SCALE_RUNS; r++) {
-        System *in = noisy_system(arithmetic, seed + r, amplify);
-        Solution noisy = solve(p, in);
+#pragma omp parallel
+    {
+        System *in = noisy_system(arithmetic, 0, amplify);
+#pragma omp for ordered schedule(dynamic, 1)
+        for (size_t r = 0; r < SCALE_RUNS; r++) {
+            noisy_begin_again(in, seed + r);
+            Scope scope = scope_open(in);
+            Solution noisy = solve(p, in);
 #pragma omp ordered /* the same sums whatever the threads do */
-        add_errors(&noisy, amplify, o, squares);
+            add_errors(&noisy, amplify, o, squares);
+            scope_close(in, scope);
+        }
         system_free(in);
     }
     for (Answer a = 0; a < ANSWERS; a++) {

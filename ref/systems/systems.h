@@ -41,6 +41,7 @@ System *f32_system(void);
 /* Binary64 with a seeded random perturbation at every rounding that the arithmetic declares: Monte
  * Carlo arithmetic. The perturbations are `amplify` times as large as the roundings they stand for. */
 System *noisy_system(const Arithmetic *arithmetic, uint64_t seed, double amplify);
+void noisy_begin_again(System *, uint64_t seed); /* as if made with this seed */
 
 /* Binary64 values that carry a bound on the error of the declared arithmetic (running error analysis). */
 typedef struct Bounded {
