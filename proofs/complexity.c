@@ -44,7 +44,7 @@ static Counts stages_formula(Shape s)
         .divisions = C(L),
         .comparisons = C(L) - L,
         .calls = {[SIGMOID] = A, [SILU] = s.W ? C(L) - L : 0, [EXP] = C(L), [LOG] = L},
-        .peak = 13 * L * L + L * d + 4 * L + 2,
+        .peak = 8 * L * L + L * d + 4 * L + 2,
     };
 }
 
@@ -67,7 +67,7 @@ Counts token_formula(Shape s, uint64_t t)
         .divisions = n,
         .comparisons = n - 1,
         .calls = {[SIGMOID] = c, [SILU] = n, [EXP] = n, [LOG] = 1},
-        .peak = 2 * c * d + 3 * c + 9 * n + d + 6,
+        .peak = 2 * c * d + 3 * c + 7 * n + d + 6,
     };
 }
 
@@ -100,7 +100,7 @@ Counts backward_formula(Shape s)
                   [LOG] = L,
                   [SILU_SLOPE] = P,
                   [GATE_SLOPE] = A},
-        .peak = 26 * L * L + 14 * L * d + 5 * L + 2,
+        .peak = 21 * L * L + 14 * L * d + 5 * L + 2,
     };
 }
 

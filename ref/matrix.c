@@ -346,15 +346,19 @@ Matrix scaled(Matrix c, Matrix A)
     return with_scalar(A.in->op->scale, A, c);
 }
 
-Matrix map(Function f, Matrix A)
+static Matrix fill_with_map(Matrix C, Function f, Matrix A)
 {
-    Matrix C = banded(A.in, A.rows, A.cols, A.band);
 #pragma omp parallel for schedule(dynamic, 1) if (in_parallel(A, 16))
     for (size_t i = 0; i < C.rows; i++) {
         Range k = row_range(C, i);
         A.in->op->map(A.in, f, entry(C, i, k.first), entry(A, i, k.first), k.end - k.first);
     }
     return C;
+}
+
+Matrix map(Function f, Matrix A)
+{
+    return fill_with_map(banded(A.in, A.rows, A.cols, A.band), f, A);
 }
 
 static void copy_present(Matrix C, Matrix A)
@@ -457,11 +461,12 @@ static bool is_number(System *in, const void *x)
 Matrix row_softmax(Matrix S, Matrix *lse)
 {
     Matrix m = row_reference(S, NULL);
-    Matrix E = map(EXP, row_shift(S, m));
+    Matrix E = row_shift(S, m); /* then what it becomes, in one place */
+    fill_with_map(E, EXP, E);
     Matrix l = row_sum(E);
     if (lse)
         *lse = add(m, map(LOG, l));
-    Matrix P = row_divide(E, l);
+    Matrix P = fill_with_scalar(E, S.in->op->divide, E, l);
     for (size_t i = 0; i < S.rows; i++) {
         Range k = row_range(S, i);
         /* a lone score has weight 1 exactly, even where e / e is inexact */

@@ -7,14 +7,14 @@ Stages parallel_stages(const Head *h)
     Stages f;
 
     /* (11): SU = ((scale QC VU^T) o tril) (sigmoid(scale QU KU^T) o allowed)^T */
-    f.T1 = stage(STAGE_T1, scaled(c, product_nt(h->QC, h->VU, CAUSAL)));
-    f.gates = map(SIGMOID, scaled(c, product_nt(h->QU, h->KU, lookahead(h->window))));
+    f.T1 = stage(STAGE_T1, scaled_in_place(c, product_nt(h->QC, h->VU, CAUSAL)));
+    f.gates = map(SIGMOID, scaled_in_place(c, product_nt(h->QU, h->KU, lookahead(h->window))));
     f.G = stage(STAGE_G, f.gates);
     f.SU = stage(STAGE_SU, product_nt(f.T1, f.G, EVERYWHERE));
 
     /* (12): O = row_softmax(scale QC KC^T - SiLU(SU), over s <= t) VC */
     Matrix KC = variant_causal_keys(h, h->KC);
-    Matrix SC = stage(STAGE_SC, scaled(c, product_nt(h->QC, KC, CAUSAL)));
+    Matrix SC = stage(STAGE_SC, scaled_in_place(c, product_nt(h->QC, KC, CAUSAL)));
     f.S = subtract(SC, variant_penalty(h, f.SU));
     f.P = stage(STAGE_P, row_softmax(f.S, &f.lse));
     f.lse = stage(STAGE_LSE, f.lse);

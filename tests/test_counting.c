@@ -308,7 +308,7 @@ static void fitted_exponents_lie_within_the_local_ones(void **state)
          {d * (2 * B * B + B), d * (2.5 - 7 * B / 2) + 3 * ((B * B - 1) / 6 - B * e),
           7 * d + 3 * e},
          2},
-        {"parallel's memory", PARALLEL, true, 64, 128, 1024, {2, 2 * d + 4, 13}, 2},
+        {"parallel's memory", PARALLEL, true, 64, 128, 1024, {2, 2 * d + 4, 8}, 2},
         {"backward_blockwise's memory",
          BACKWARD_SUBTRACTING,
          true,

@@ -241,12 +241,15 @@ static void get(System *in, mpfr_t y, const void *x)
     mpfr_set(y, x, MPFR_RNDN);
 }
 
+static bool keeps(System *in, Stage s)
+{
+    return self(in)->format && arithmetic_site_roundoff(&self(in)->arithmetic, s) != 0;
+}
+
 /* What the played kernel keeps in fewer bits is rounded to them, once. */
 static void keep(System *in, Stage s, Matrix A)
 {
     const Arithmetic *a = &self(in)->arithmetic;
-    if (!self(in)->format || arithmetic_site_roundoff(a, s) == 0)
-        return;
     mpfr_t kept;
     mpfr_init2(kept, a->site[s]->precision);
     for (size_t i = 0; i < A.rows; i++)
@@ -277,6 +280,7 @@ static const Operations operations = {
     .dot = dot,
     .reference = reference,
     .get = get,
+    .keeps = keeps,
     .stage = keep,
 };
 
