@@ -14,87 +14,12 @@ static void shapes_must_fit(bool fit, const char *function, Matrix A, Matrix B)
                     B.cols);
 }
 
-/* ---- bands ---------------------------------------------------------------------------------- */
+/* ---- which entries are present --------------------------------------------------------------- */
 
-/* A limit past half of infinity is infinite, and stays so under shifts and sums. */
-static ptrdiff_t limit(ptrdiff_t x)
+Range row_range(Matrix A, size_t i) { return band_range((ptrdiff_t)i, A.band, A.cols); }
+Range column_range(Matrix A, size_t j)
 {
-    if (x > BAND_FAR / 2)
-        return BAND_FAR;
-    return x < -BAND_FAR / 2 ? -BAND_FAR : x;
-}
-
-static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static ptrdiff_t greatest(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-
-Band lookahead(size_t window)
-{
-    return (Band){1, limit((ptrdiff_t)(window < NO_WINDOW ? window : NO_WINDOW))};
-}
-
-static bool is_empty(Band b) { return b.lo > b.hi; }
-static Band nowhere(void) { return (Band){1, 0}; }
-
-static Band intersection(Band a, Band b) { return (Band){greatest(a.lo, b.lo), least(a.hi, b.hi)}; }
-
-/* The smallest band that holds both. */
-static Band hull(Band a, Band b)
-{
-    if (is_empty(a) || is_empty(b))
-        return is_empty(a) ? b : a;
-    return (Band){least(a.lo, b.lo), greatest(a.hi, b.hi)};
-}
-
-static Band transposed(Band b) { return (Band){-b.hi, -b.lo}; }
-
-/* Where a product of matrices with these bands can be other than an empty sum. */
-static Band product_band(Band a, Band b)
-{
-    if (is_empty(a) || is_empty(b))
-        return nowhere();
-    return (Band){limit(a.lo + b.lo), limit(a.hi + b.hi)};
-}
-
-static Band shifted(Band b, ptrdiff_t by)
-{
-    return is_empty(b) ? b : (Band){limit(b.lo + by), limit(b.hi + by)};
-}
-
-Band seen_from(Band whole, size_t row, size_t column)
-{
-    return shifted(whole, (ptrdiff_t)row - (ptrdiff_t)column);
-}
-
-/* Differences j - i run from 1 - rows to cols - 1. */
-bool band_meets(Band b, size_t rows, size_t cols)
-{
-    return !is_empty(b) && b.lo <= (ptrdiff_t)cols - 1 && b.hi >= 1 - (ptrdiff_t)rows;
-}
-
-/* The integers of [origin + lo, origin + hi] that lie in [0, size). */
-static Range range(ptrdiff_t origin, Band b, size_t size)
-{
-    ptrdiff_t first = greatest(origin + b.lo, 0);
-    ptrdiff_t end = least(origin + b.hi + 1, (ptrdiff_t)size);
-    if (end <= first)
-        return (Range){0, 0};
-    return (Range){(size_t)first, (size_t)end};
-}
-
-Range row_range(Matrix A, size_t i) { return range((ptrdiff_t)i, A.band, A.cols); }
-Range column_range(Matrix A, size_t j) { return range((ptrdiff_t)j, transposed(A.band), A.rows); }
-
-Range common(Range a, Range b)
-{
-    size_t first = a.first > b.first ? a.first : b.first, end = a.end < b.end ? a.end : b.end;
-    return end > first ? (Range){first, end} : (Range){0, 0};
-}
-
-Range joined(Range a, Range b)
-{
-    if (a.end == a.first || b.end == b.first)
-        return a.end == a.first ? b : a;
-    return (Range){a.first < b.first ? a.first : b.first, a.end > b.end ? a.end : b.end};
+    return band_range((ptrdiff_t)j, band_transposed(A.band), A.rows);
 }
 
 /* ---- making, viewing, leaving --------------------------------------------------------------- */
@@ -122,7 +47,7 @@ Matrix matrix(System *in, size_t rows, size_t cols)
 /* As matrix(), with every entry outside the band absent. The caller writes every present entry. */
 static Matrix banded(System *in, size_t rows, size_t cols, Band band)
 {
-    return make(in, rows, cols, is_empty(band) ? nowhere() : band, true);
+    return make(in, rows, cols, band_is_empty(band) ? NOWHERE : band, true);
 }
 
 Matrix matrix_from(System *in, size_t rows, size_t cols, const double *v)
@@ -153,7 +78,7 @@ Matrix rows(Matrix A, size_t first, size_t count)
     if (first > A.rows || count > A.rows - first)
         stop_on_bug(__func__, "rows %zu + %zu of a %zu x %zu matrix", first, count, A.rows, A.cols);
     return (Matrix){
-        A.in, count, A.cols, A.stride, shifted(A.band, (ptrdiff_t)first), entry(A, first, 0)};
+        A.in, count, A.cols, A.stride, band_shifted(A.band, (ptrdiff_t)first), entry(A, first, 0)};
 }
 
 Matrix row(Matrix A, size_t i) { return rows(A, i, 1); }
@@ -164,7 +89,7 @@ Matrix columns(Matrix A, size_t first, size_t count)
         stop_on_bug(__func__, "columns %zu + %zu of a %zu x %zu matrix", first, count, A.rows,
                     A.cols);
     return (Matrix){
-        A.in, A.rows, count, A.stride, shifted(A.band, -(ptrdiff_t)first), entry(A, 0, first)};
+        A.in, A.rows, count, A.stride, band_shifted(A.band, -(ptrdiff_t)first), entry(A, 0, first)};
 }
 
 /* Whether every present entry of B is present in A, of the same shape. */
@@ -229,9 +154,9 @@ static Matrix multiply(Matrix A, Matrix B, Band mask, ProductKind kind)
     Lines a = {A, kind != PRODUCT_TN}, b = {B, kind == PRODUCT_NT};
     size_t rows = a.across ? A.rows : A.cols, cols = b.across ? B.rows : B.cols;
     size_t inner = a.across ? A.cols : A.rows;
-    Band band = product_band(a.across ? A.band : transposed(A.band),
-                             b.across ? transposed(B.band) : B.band);
-    Matrix C = banded(A.in, rows, cols, intersection(band, mask));
+    Band band = band_of_product(a.across ? A.band : band_transposed(A.band),
+                                b.across ? band_transposed(B.band) : B.band);
+    Matrix C = banded(A.in, rows, cols, band_intersection(band, mask));
     if (op->product && op->product(A.in, C, A, B, kind))
         return C;
     if (system_is_plain(A.in))
@@ -286,12 +211,12 @@ static Matrix combine(Binary *f, const char *function, Matrix A, Matrix B, Band 
 
 Matrix add(Matrix A, Matrix B)
 {
-    return combine(A.in->op->add, __func__, A, B, hull(A.band, B.band));
+    return combine(A.in->op->add, __func__, A, B, band_hull(A.band, B.band));
 }
 
 Matrix subtract(Matrix A, Matrix B)
 {
-    return combine(A.in->op->subtract, __func__, A, B, hull(A.band, B.band));
+    return combine(A.in->op->subtract, __func__, A, B, band_hull(A.band, B.band));
 }
 
 void accumulate(Matrix A, Matrix B)
@@ -314,7 +239,7 @@ Matrix negated(Matrix A)
 
 Matrix hadamard(Matrix A, Matrix B)
 {
-    return combine(A.in->op->multiply, __func__, A, B, intersection(A.band, B.band));
+    return combine(A.in->op->multiply, __func__, A, B, band_intersection(A.band, B.band));
 }
 
 /* Row i of C: f(row i of A, a number of that row or of all). */

@@ -23,30 +23,9 @@
 #ifndef CASTLE_MATRIX_H
 #define CASTLE_MATRIX_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "band.h"
 
 typedef struct System System;
-
-/* The index pairs (i, j) with lo <= j - i <= hi. */
-typedef struct Band {
-    ptrdiff_t lo, hi;
-} Band;
-
-#define BAND_FAR (PTRDIFF_MAX / 8)               /* stands for infinity */
-#define EVERYWHERE ((Band){-BAND_FAR, BAND_FAR}) /* no mask */
-#define CAUSAL ((Band){-BAND_FAR, 0})            /* tril: key j <= query t */
-#define NO_WINDOW ((size_t)BAND_FAR)             /* CASTLE without a sliding window */
-
-/* allowed(s, j) of (4) and (9): s < j (CASTLE), s < j <= s + W (CASTLE-SWL). */
-Band lookahead(size_t window);
-
-/* The band as a block sees it whose entry (0, 0) is entry (row, column) of the whole. */
-Band seen_from(Band whole, size_t row, size_t column);
-
-/* Whether a rows x cols block has an entry in the band. */
-bool band_meets(Band, size_t rows, size_t cols);
 
 typedef struct Matrix {
     System *in; /* the number system of the entries */
@@ -150,13 +129,8 @@ Matrix row_reference(Matrix S, const Matrix *floor);
 Matrix row_softmax(Matrix S, Matrix *lse);
 
 /* The present columns of row i: [first, end). */
-typedef struct Range {
-    size_t first, end;
-} Range;
 Range row_range(Matrix A, size_t i);
 Range column_range(Matrix A, size_t j);
-Range common(Range, Range); /* what both hold */
-Range joined(Range, Range); /* the smallest that holds both */
 
 bool covers(Matrix A); /* whether A's band leaves no entry of A absent */
 

@@ -105,15 +105,8 @@ static bool plan(Job *j)
 static Range tile_range(const Tile *t)
 {
     Range all = {0, 0};
-    for (size_t i = 0; i < t->count; i++) {
-        Range r = line_range(t->from, t->first + i);
-        if (r.end == r.first)
-            continue;
-        if (all.end == all.first)
-            all = r;
-        all.first = least(all.first, r.first);
-        all.end = all.end > r.end ? all.end : r.end;
-    }
+    for (size_t i = 0; i < t->count; i++)
+        all = joined(all, line_range(t->from, t->first + i));
     return all;
 }
 
