@@ -15,6 +15,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Against the definition at 1200 bits: X is that value rounded to 53 bits, X.lo the rest rounded. */
 static void values_and_tails_are_correctly_rounded(void **state)
@@ -227,6 +228,34 @@ static void zeros_of_a_lone_score_are_known(void **state)
     }
 }
 
+/* Where all values up to token t are one number, o_t is that number: no ball is that narrow. */
+static void means_of_equal_values_are_known(void **state)
+{
+    enum { L = 9, D = 3, EQUAL = 4, COLUMN = 1 };
+    (void)state;
+    for (Variant v = CASTLE; v <= WITHOUT_SILU; v++) {
+        RandomProblem r = random_problem(PLAIN, L, D, NO_WINDOW, &BINARY64, 31 + v);
+        double VC[L * D];
+        memcpy(VC, r.problem.input[INPUT_VC], sizeof VC);
+        for (size_t t = 0; t < EQUAL; t++)
+            VC[t * D + COLUMN] = -0x1.8p-3;
+        r.problem.input[INPUT_VC] = VC;
+        r.problem.variant = v;
+        Oracle *o = oracle(&r.problem, true, true);
+        const Truth *x = &o->truth[ANSWER_O];
+        for (size_t t = 0; t < L; t++) {
+            size_t k = t * D + COLUMN;
+            bool exact = x->value[k] == -0x1.8p-3 && x->tail[k] == 0;
+            if (exact != (t < EQUAL) || x->certificate[k] != CERTIFIED)
+                fail_msg("variant %d, o of token %zu is %a + %a", v, t, x->value[k], x->tail[k]);
+        }
+        assert_int_equal(o->bits, ORACLE_TAIL_BITS);
+        assert_int_equal(o->naive_outside + o->ties, 0);
+        oracle_free(o);
+        random_problem_free(&r);
+    }
+}
+
 /* Outside its mask a stage is 0 and has no certificate; the masks are those of the paper. */
 static void stages_are_masked(void **state)
 {
@@ -266,6 +295,7 @@ int main(void)
         cmocka_unit_test(typed_values_are_rounded_once),
         cmocka_unit_test(layers_are_certified_and_hold_the_definition),
         cmocka_unit_test(zeros_of_a_lone_score_are_known),
+        cmocka_unit_test(means_of_equal_values_are_known),
         cmocka_unit_test(stages_are_masked),
     };
     return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);

@@ -106,6 +106,34 @@ static bool is_known_zero(Answer a, const Problem *p, size_t row)
            (lone && (a == ANSWER_DWQC || a == ANSWER_DWKC));
 }
 
+/* Weights add up to 1: where all values that o_t has seen are the same number, it is that number. A ball
+ * about it would never be narrow enough to round what is left. */
+static bool is_known_mean(Answer a, const Problem *p, size_t row, size_t column)
+{
+    if (a != ANSWER_O)
+        return false;
+    const double *VC = p->input[INPUT_VC] + column;
+    for (size_t s = 0; s < row; s++)
+        if (VC[s * p->dim] != VC[row * p->dim])
+            return false;
+    return true;
+}
+
+/* Whether an element is known exactly, whatever the ball's width, and lies in its ball. */
+static bool is_known(double *x, Answer a, const Problem *p, size_t row, size_t column,
+                     const arb_t ball)
+{
+    if (!is_known_zero(a, p, row) && !is_known_mean(a, p, row, column))
+        return false;
+    *x = is_known_zero(a, p, row) ? 0 : p->input[INPUT_VC][row * p->dim + column] + 0.; /* -0: 0 */
+    arf_t value;
+    arf_init(value);
+    arf_set_d(value, *x);
+    bool inside = arb_is_finite(ball) && arb_contains_arf(ball, value);
+    arf_clear(value);
+    return inside;
+}
+
 static bool is_present(Matrix A, size_t i, size_t j)
 {
     Range k = row_range(A, i);
@@ -139,10 +167,13 @@ static size_t pass(Oracle *o, const Problem *p, slong bits, bool tails, bool fin
                 continue;
             }
             arb_srcptr ball = ball_at(balls, k / t->cols, k % t->cols);
-            bool zero = arb_contains_zero(ball) && is_known_zero(a, p, k / t->cols);
-            if (zero)
-                t->value[k] = t->neighbour[k] = t->tail[k] = 0;
-            if (zero || settle(t, k, ball, bits, tails)) {
+            double exact;
+            bool known = is_known(&exact, a, p, k / t->cols, k % t->cols, ball);
+            if (known) {
+                t->value[k] = t->neighbour[k] = exact;
+                t->tail[k] = 0;
+            }
+            if (known || settle(t, k, ball, bits, tails)) {
                 settled[a][k] = 1;
                 t->certificate[k] = CERTIFIED;
                 if (t->value[k] != 0)
