@@ -20,19 +20,20 @@ ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && ech
 LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lzip -lm
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
-COMMANDS = ref/main.c $(wildcard vectors/command_*.c) proofs/verify.c
+COMMANDS = ref/main.c $(wildcard vectors/command_*.c docs/command_*.c) proofs/verify.c
 STABILITY = proofs/stability_main.c
 KILL_MATRIX = proofs/kill_matrix_main.c
 REPORT = proofs/report_main.c
 SOURCES := $(filter-out $(COMMANDS) $(STABILITY) $(KILL_MATRIX) $(REPORT), \
-             $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c))
+             $(wildcard ref/*.c ref/systems/*.c vectors/*.c proofs/*.c docs/explain_*.c))
 TESTS := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test_*.c))
 TUTORIAL := $(wildcard docs/tutorial*.c)
 SUPPORT := $(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)) \
            $(filter-out docs/tutorial_main.c,$(TUTORIAL))
 BENCH := $(wildcard tests/bench/*.c)
 objects = $(patsubst %.c,$B/%.o,$(1))
-LIBRARY := $(call objects,$(SOURCES)) $B/vectors/cases_table.o
+EMBEDDED = vectors/cases.json docs/explain.html docs/explain.css docs/explain.js
+LIBRARY := $(call objects,$(SOURCES)) $(EMBEDDED:%=$B/%.bytes.o)
 
 DUMPS = vectors/dumps
 # Set with `deps` among the goals, so that nothing is compiled before it is installed.
@@ -53,14 +54,15 @@ $B/%.o: %.c | $(FIRST)
 	@echo '  CC   $<'
 	@$(COMPILE) -MMD -MP -c $< -o $@
 
-# The table of golden cases, as bytes of the program.
-$B/vectors/cases_table.c: vectors/cases.json
+# Files as bytes of the program: a.json is there as a_json[], and a_json_size of them.
+$B/%.bytes.c: %
 	@mkdir -p $(@D)
-	@{ echo '#include <stddef.h>'; echo 'const unsigned char cases_table[] = {'; \
-	    od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '};'; \
-	    echo 'const size_t cases_table_size = sizeof cases_table;'; } > $@
+	@name=$(subst .,_,$(<F)); { echo '#include <stddef.h>'; \
+	    echo "extern const unsigned char $$name[]; extern const size_t $${name}_size;"; \
+	    echo "const unsigned char $$name[] = {"; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; \
+	    echo '};'; echo "const size_t $${name}_size = sizeof $$name;"; } > $@
 
-$B/vectors/cases_table.o: $B/vectors/cases_table.c | $(FIRST)
+$B/%.bytes.o: $B/%.bytes.c | $(FIRST)
 	@$(COMPILE) -c $< -o $@
 
 $B/libcastle.a: $(LIBRARY)

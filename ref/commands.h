@@ -12,6 +12,7 @@ struct argp_state;
 /* Each takes its own name and options as main does, and returns the exit status. */
 int command_check(int argc, char **argv);
 int command_emit(int argc, char **argv);
+int command_explain(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_oracle(int argc, char **argv);

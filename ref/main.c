@@ -23,6 +23,7 @@ static const struct Command {
     {"list", command_list, "list the golden test vectors there are"},
     {"show", command_show, "a page about one golden test vector"},
     {"export", command_export, "a golden test vector as JSON, npz or a C header"},
+    {"explain", command_explain, "write a page that shows how CASTLE reads a sentence"},
     {"verify", command_verify, "reproduce Theorem 1 in every number system"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -39,6 +40,7 @@ static void usage(FILE *out)
           "  castle oracle mykernel.safetensors -o truth.safetensors\n"
           "  castle emit --out build/golden\n"
           "  castle list --family neg\n"
+          "  castle explain \"the horse raced past the barn fell\"\n"
           "  castle verify\n\n"
           "`castle COMMAND --help` explains a command; `man castle` has it all.\n"
           "Exit status: 0 right, 1 the kernel is wrong, 2 unusable input or options.\n",

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* vectors/cases.json, byte by byte, made by the Makefile. */
-extern const unsigned char cases_table[];
-extern const size_t cases_table_size;
+extern const unsigned char cases_json[];
+extern const size_t cases_json_size;
 
 /* "families": {"plain": {"why": "...", "without": "..."}, ...}, all of them and nothing else. */
 static bool read_families(Cases *cases, const json_t *families, Failure *f)
@@ -109,7 +109,7 @@ bool cases_read(Cases *cases, const char *path, Failure *f)
     if (path)
         failure_quote_path(name, sizeof name, path);
     json_t *table = path ? json_load_file(path, JSON_REJECT_DUPLICATES, &error)
-                         : json_loadb((const char *)cases_table, cases_table_size,
+                         : json_loadb((const char *)cases_json, cases_json_size,
                                       JSON_REJECT_DUPLICATES, &error);
     cases->table = table;
     bool ok = true;
