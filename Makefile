@@ -32,7 +32,8 @@ SUPPORT := $(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)) \
            $(filter-out docs/tutorial_main.c,$(TUTORIAL))
 BENCH := $(wildcard tests/bench/*.c)
 objects = $(patsubst %.c,$B/%.o,$(1))
-EMBEDDED = vectors/cases.json docs/explain.html docs/explain.css docs/explain.js
+EMBEDDED = vectors/cases.json docs/explain.html docs/explain.css docs/explain_equations.js \
+           docs/explain.js docs/explain_controls.js
 LIBRARY := $(call objects,$(SOURCES)) $(EMBEDDED:%=$B/%.bytes.o)
 
 DUMPS = vectors/dumps

@@ -11,8 +11,10 @@
 #include <string.h>
 
 /* docs/explain.* as bytes of the program; the Makefile makes them. */
-extern const unsigned char explain_html[], explain_css[], explain_js[];
-extern const size_t explain_html_size, explain_css_size, explain_js_size;
+extern const unsigned char explain_html[], explain_css[], explain_equations_js[], explain_js[],
+    explain_controls_js[];
+extern const size_t explain_html_size, explain_css_size, explain_equations_js_size, explain_js_size,
+    explain_controls_js_size;
 
 #define MADE_BY "<!DOCTYPE html>\n<!-- Made by castle explain"
 
@@ -89,9 +91,11 @@ static void put_part(FILE *out, const Parts *p, const char *name, size_t size)
 #define IS(word) (size == strlen(word) && memcmp(name, word, size) == 0)
     if (IS("STYLE"))
         (void)fwrite(explain_css, 1, explain_css_size, out);
-    else if (IS("SCRIPT"))
+    else if (IS("SCRIPT")) {
+        (void)fwrite(explain_equations_js, 1, explain_equations_js_size, out);
         (void)fwrite(explain_js, 1, explain_js_size, out);
-    else if (IS("TEXT"))
+        (void)fwrite(explain_controls_js, 1, explain_controls_js_size, out);
+    } else if (IS("TEXT"))
         put_text(out, &p->e->words);
     else if (IS("FACTS"))
         put_facts(out, p->e);
@@ -132,8 +136,8 @@ static bool make_parts(Parts *p, const ExplainHead *heads, Failure *f)
 {
     size_t needs;
     make_tables(p, heads);
-    size_t fixed = explain_html_size + explain_css_size + explain_js_size + p->tables_size +
-                   ROOM_FOR_WORDS;
+    size_t fixed = explain_html_size + explain_css_size + explain_equations_js_size +
+                   explain_js_size + explain_controls_js_size + p->tables_size + ROOM_FOR_WORDS;
     size_t room = fixed < EXPLAIN_MOST_PAGE ? EXPLAIN_MOST_PAGE - fixed : 0;
     json_t *data = explain_data(p->e, heads, room, &needs);
     if (!data)
