@@ -46,10 +46,14 @@ function numberCell(c, panel) {
     return td;
 }
 
+let grids = 0;
+
 /* A grid of numbers: `at(i, j)` is a cell or null. heads and names are text; a row may be the newest one. */
 function grid(panel, caption, small, columns, rows, at, options) {
-    const table = element("table", { role: "grid" });
-    const title = markup("caption", caption);
+    const id = "grid-" + ++grids, table = element("table", { role: "grid", "aria-labelledby": id });
+    const title = markup("p", caption); /* no caption: a small table would break its lines */
+    title.id = id;
+    title.className = "title";
     if (small)
         title.append(" ", element("small", {}, small));
     const head = element("tr", {}, element("td", { class: "absent", role: "gridcell" }),
@@ -67,12 +71,16 @@ function grid(panel, caption, small, columns, rows, at, options) {
         });
         body.append(tr);
     }
-    table.append(title, element("thead", {}, head), body);
+    table.append(element("thead", {}, head), body);
     const first = table.querySelector("td.n");
     if (first)
         first.tabIndex = 0;
-    return element("div", { class: "scroll" }, table);
+    return element("div", {}, title, element("div", { class: "scroll" }, table));
 }
+
+/* A table without grid cells; its box takes the focus, so that the keyboard can scroll it. */
+const scrolled = (title, names, table) => element("div", {}, element("p", { class: "title" }, title),
+    element("div", { class: "scroll " + names, tabindex: 0, role: "region", "aria-label": title }, table));
 
 function draw(id, build) {
     const panel = new Map();
@@ -113,8 +121,14 @@ function ask(td) {
 }
 
 document.addEventListener("mouseover", e => e.target.cell && ask(e.target));
-document.addEventListener("focusin", e => e.target.cell && ask(e.target));
 document.addEventListener("click", e => e.target.cell && e.target.focus());
+/* The equation must not lie over what has the focus (WCAG 2.4.11): elsewhere it goes away. */
+document.addEventListener("focusin", e => {
+    if (e.target.cell)
+        ask(e.target);
+    else
+        $("equation").hidden = true;
+});
 
 /* Arrow keys walk within a grid; Tab leaves it. Escape puts the equation away. */
 document.addEventListener("keydown", e => {
@@ -143,23 +157,44 @@ function drawStrip() {
     }, wordAt(s))));
 }
 
-/* seen(s, j): "kc", "u" or "none". */
-function field(caption, seen) {
-    const body = element("tbody", {}, ...tokens().map(s => element("tr", { class: s === state.t ? "now" : null },
-        element("th", { scope: "row" }, "key " + label(s)),
-        ...tokens().map(j => {
-            const what = s > state.t || j > state.t ? "ahead" : seen(s, j);
-            return element("td", { class: what }, { kc: "K", u: "U", none: "", ahead: "" }[what]);
-        }))));
-    const head = element("tr", {}, element("td", {}), ...tokens().map(j => element("th", { scope: "col" }, String(j + 1))));
-    return element("div", { class: "scroll field", tabindex: 0, role: "region", "aria-label": caption },
-                   element("table", {}, element("caption", {}, caption), element("thead", {}, head), body));
+/* A square of marks that is made once; seen(s, j) says "kc", "u", "none" or "ahead". In a long text only every eighth
+ * token is named. */
+const FIELD_MARKS = { kc: "K", u: "U", past: "✓", current: "●" };
+const named = s => !LONG || (s + 1) % 8 === 0;
+const squares = new Map();
+function markedSquare(id, names, rowName) {
+    const rows = tokens().map(() => tokens().map(() => element("td", {})));
+    const heads = tokens().map(() => element("th", { scope: "row" }));
+    const table = element("table", {}, element("thead", {}, element("tr", {}, element("td", { class: "ahead" }),
+        ...tokens().map(j => element("th", { scope: "col" }, named(j) ? String(j + 1) : "")))),
+        element("tbody", {}, ...rows.map((tds, s) => element("tr", {}, heads[s], ...tds))));
+    const box = scrolled("", names, table);
+    $(id).replaceChildren(box);
+    squares.set(id, { rows, heads, table, box, rowName });
 }
+function markSquare(id, title, seen) {
+    const { rows, heads, table, box, rowName } = squares.get(id);
+    box.firstChild.textContent = title;
+    box.lastChild.setAttribute("aria-label", title);
+    table.setAttribute("aria-label", title);
+    rows.forEach((tds, s) => {
+        heads[s].textContent = named(s) ? rowName(s) : "";
+        heads[s].parentNode.className = s === state.t ? "now" : "";
+        tds.forEach((td, j) => {
+            const what = seen(s, j);
+            if (td.className === what)
+                return;
+            td.className = what;
+            td.textContent = FIELD_MARKS[what] || "";
+        });
+    });
+}
+
 function drawFields() {
-    const W = windowNow(), at = "step " + (state.t + 1);
-    $("fields-ordinary").replaceChildren(field("Ordinary attention, " + at, (s, j) => j <= s ? "kc" : "none"));
-    $("fields-castle").replaceChildren(field("CASTLE" + (W < L ? ", window " + W : "") + ", " + at, (s, j) =>
-        j <= s ? variantNow() === "without-causal-keys" ? "none" : "kc" : allowed(s, j) ? "u" : "none"));
+    const W = windowNow(), t = state.t, at = "step " + (t + 1), ahead = (s, j) => s > t || j > t;
+    markSquare("fields-ordinary", "Ordinary attention, " + at, (s, j) => ahead(s, j) ? "ahead" : j <= s ? "kc" : "none");
+    markSquare("fields-castle", "CASTLE" + (W < L ? ", window " + W : "") + ", " + at, (s, j) => ahead(s, j) ? "ahead"
+        : j <= s ? variantNow() === "without-causal-keys" ? "none" : "kc" : allowed(s, j) ? "u" : "none");
     $("fields-note").textContent = W >= L
         ? "Lookahead key s sees words s+1 to t, and word s itself through its gate."
         : "With a window of " + W + ", lookahead key s sees words s+1 to s+" + W + " and then stands still.";
@@ -219,10 +254,9 @@ const betweenTables = [
 const square = (panel, [tensor, caption, present]) =>
     grid(panel, caption, "", tokenHeads(), tokens(), (i, j) => present(i, j) ? cell(tensor, i, j) : null,
          { now: state.t });
-const outputs = (panel, rows) => [
-    grid(panel, "O = P V<sup>C</sup>", "", components(), rows, (t, k) => cell("O", t, k), { now: state.t }),
-    grid(panel, "lse, the logarithm of softmax’s sum", "", ["lse"], rows, t => cell("LSE", t, 0), { now: state.t }),
-];
+const outputs = (panel, rows) =>
+    grid(panel, "O = P V<sup>C</sup>", "and the logarithm of softmax’s sum", [...components(), "lse"], rows,
+         (t, k) => k < dim ? cell("O", t, k) : cell("LSE", t, 0), { now: state.t });
 
 function drawRecurrent() {
     const t = state.t, columns = ["SC", "SU", "SILU", "S", "P"];
@@ -232,11 +266,11 @@ function drawRecurrent() {
         grid(panel, "Scores and weights of word " + (t + 1) + " for each key", "", ["sC", "sU", "SiLU(sU)", "score", "p"],
              count(0, t + 1), (s, j) => s === t && (j === 1 || j === 2) ? null : cell(columns[j], t, s, undefined, "recurrent"),
              { now: t }),
-        ...outputs(panel, [t]),
+        outputs(panel, [t]),
     ]);
 }
 function drawParallel() {
-    draw("parallel", panel => [...parallelTables.map(one => square(panel, one)), ...outputs(panel, tokens())]);
+    draw("parallel", panel => [...parallelTables.map(one => square(panel, one)), outputs(panel, tokens())]);
     draw("between", panel => betweenTables.map(one => square(panel, one)));
     $("difference").textContent = "Largest difference between the two outputs, each computed in 53-bit arithmetic, every " +
         "operation rounded once: " + settingAt(L - 1).difference + ". Certified, they are one and the same number.";
@@ -259,10 +293,12 @@ function drawCache() {
         ...["KU", "VU"].map(name => grid(panel, symbol[name] + " of the new word", "used once, then dropped", components(),
                                          [t], (s, k) => cell(name, s, k), { now: t })),
     ]);
-    $("cache-note").textContent = "Step " + (t + 1) + ": " + readWord(t) + " comes in. " +
-        (t === 0 ? "There are no earlier keys to update." : rows.filter(s => allowed(s, t)).length +
-         " rows of U take in gate × V^U of the new word; a row of zeros is added.") +
-        " The cache holds 4 × " + (t + 1) + " × " + dim + " numbers.";
+    const moved = rows.filter(s => allowed(s, t)).length;
+    $("cache-note").replaceChildren("Step " + (t + 1) + ": " + readWord(t) + " comes in. ",
+        ...(t === 0 ? ["There are no earlier keys to update."]
+            : [moved + (moved === 1 ? " row of U takes" : " rows of U take") + " in gate × ", markup("span", symbol.VU),
+               " of the new word; a row of zeros is added."]),
+        " The cache holds 4 × " + (t + 1) + " × " + dim + " numbers.");
 }
 
 /* ---- changes -------------------------------------------------------------------------------------- */
@@ -283,10 +319,10 @@ function sceneText() {
 
 const plainCell = (text, names) => element("td", { class: "n " + names }, text);
 /* Rows of numbers side by side, where they differ: before and after an edit, or wrong and right. */
-function comparison(caption, rows, columns, left, right, tensor) {
+function comparison(caption, rows, columns, left, right, tensor, name) {
     const body = element("tbody", {});
     for (const t of rows) {
-        const tr = element("tr", { class: t === state.t ? "now" : null }, element("th", { scope: "row" }, label(t)));
+        const tr = element("tr", { class: t === state.t ? "now" : null }, element("th", { scope: "row" }, (name || label)(t)));
         for (const k of columns) {
             const a = left(t, k), b = right(t, k);
             tr.append(a === undefined ? element("td", { class: "absent" })
@@ -296,8 +332,7 @@ function comparison(caption, rows, columns, left, right, tensor) {
     }
     const head = element("tr", {}, element("td", { class: "absent" }),
                          ...columns.map(k => element("th", { scope: "col" }, String(k + 1))));
-    return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-                   element("table", {}, element("caption", {}, caption), element("thead", {}, head), body));
+    return scrolled(caption, "", element("table", { "aria-label": caption }, element("thead", {}, head), body));
 }
 
 function drawCompare() {
@@ -306,7 +341,8 @@ function drawCompare() {
         const old = (t, k) => state.head.settings[0].o[t * dim + k];
         to.push(element("p", { class: "note" }, "Outlined outputs moved."),
                 element("div", { class: "pair" },
-                        comparison("Output O of the sentence as given", tokens(), components_, old, old, "O"),
+                        comparison("Output O of the sentence as given", tokens(), components_, old, old, "O",
+                                   t => (t + 1) + " " + data.words[t]),
                         comparison("Output O with the word exchanged", tokens(), components_, lookup.O, old, "O")));
     } else if (m) {
         const right = state.setting;

@@ -9,21 +9,13 @@ const rowsOf = i => count(i * block, Math.min(L, (i + 1) * block));
 /* Block diagonals k = 0, 1, ..: query block i = j + k meets key block j. */
 const sweep = count(0, blocks).flatMap(k => count(0, blocks - k).map(j => ({ k, j, i: j + k })));
 
-function drawSweepMap(now) {
-    const order = (i, j) => sweep.findIndex(v => v.i === i && v.j === j);
-    const of = (t, s) => Math.floor(t / block) * blocks + Math.floor(s / block);
-    const body = element("tbody", {}, ...tokens().map(t => element("tr", {},
-        element("th", { scope: "row" }, "query " + (t + 1)),
-        ...tokens().map(s => {
-            const at = order(Math.floor(t / block), Math.floor(s / block));
-            const what = s > t ? "ahead" : at < visit.at ? "past" : at === visit.at ? "current" : "";
-            return element("td", { class: what, title: "block " + of(t, s) }, { past: "✓", current: "●" }[what] || "");
-        }))));
-    const head = element("tr", {}, element("td", { class: "ahead" }),
-                         ...tokens().map(s => element("th", { scope: "col" }, String(s + 1))));
-    const name = "Queries down, keys across; blocks of " + block;
-    $("sweep-map").replaceChildren(element("div", { class: "scroll sweep", tabindex: 0, role: "region", "aria-label": name },
-        element("table", {}, element("caption", {}, name), element("thead", {}, head), body)));
+const blockOf = t => Math.floor(t / block);
+const turnOf = (t, s) => sweep.findIndex(v => v.i === blockOf(t) && v.j === blockOf(s));
+function drawSweepMap() {
+    markSquare("sweep-map", "Queries down, keys across; blocks of " + block, (t, s) => {
+        const turn = s > t ? Infinity : turnOf(t, s);
+        return s > t ? "ahead" : turn < visit.at ? "past" : turn === visit.at ? "current" : "coming";
+    });
 }
 
 function drawSweep() {
@@ -34,18 +26,17 @@ function drawSweep() {
                      components(), keys, (s, c) => cell("D", s, c, start - 1)) : null,
         grid(panel, "sU of this block", "", keys.map(s => "key " + (s + 1)), queries,
              (t, s) => keys[s] < t ? cell("SU", t, keys[s]) : null),
-        grid(panel, "m and l of query block " + (i + 1), "", ["m", "l"], queries,
-             (t, c) => cell(c ? "SUM" : "M", t, 0, k)),
-        grid(panel, "O of query block " + (i + 1) + ", before its division by l", "", components(), queries,
-             (t, c) => cell("PART", t, c, k)),
+        grid(panel, "m, l and O of query block " + (i + 1), "O is not yet divided by l", ["m", "l", ...components()], queries,
+             (t, c) => c > 1 ? cell("PART", t, c - 2, k) : cell(c ? "SUM" : "M", t, 0, k)),
     ].filter(e => e !== null));
     $("sweep").value = visit.at + 1;
     $("sweep").setAttribute("aria-valuetext", "block " + (visit.at + 1) + " of " + sweep.length);
-    $("sweep-note").textContent = "Visit " + (visit.at + 1) + " of " + sweep.length + ", diagonal k = " + k + ": queries " +
+    $("sweep-note").replaceChildren("Visit " + (visit.at + 1) + " of " + sweep.length + ", diagonal k = " + k + ": queries " +
         (queries[0] + 1) + " to " + (queries[queries.length - 1] + 1) + ", keys " + (keys[0] + 1) + " to " +
-        (keys[keys.length - 1] + 1) + ". " + (k === 0 ? "On the diagonal D is absent (22)."
-            : "D takes in query block " + i + " (23), then sU = scale Q^C D plus this block’s own part (24).") +
-        " Then the online softmax (Algorithm 2)" + (j === 0 ? "; the row is complete, and O is divided by l." : ".");
+        (keys[keys.length - 1] + 1) + ". ",
+        markup("span", k === 0 ? "On the diagonal D is absent (22)."
+            : "D takes in query block " + i + " (23), then sU = scale " + symbol.QC + " D plus this block’s own part (24)."),
+        " Then the online softmax (Algorithm 2)" + (j === 0 ? "; these queries are complete: O is divided by l." : "."));
 }
 
 /* ---- drawing -------------------------------------------------------------------------------------- */
@@ -220,6 +211,9 @@ function listenToQuestions() {
 
 function begin() {
     document.body.classList.toggle("long", LONG);
+    markedSquare("fields-ordinary", "field", s => "key " + label(s));
+    markedSquare("fields-castle", "field", s => "key " + label(s));
+    markedSquare("sweep-map", "sweep", t => "query " + (t + 1));
     $("step").max = L;
     $("sweep").max = sweep.length;
     $("head").replaceChildren(...data.heads.map((_, n) => option(String(n), String(n + 1))));
