@@ -43,7 +43,7 @@ FIRST := $(filter deps deps-dev deps-bench deps-coq,$(MAKECMDGOALS))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps deps-dev deps-bench deps-coq verify proofs proofs-update proofs-coq stability \
-        mutants docs-numbers vectors vectors-paper vectors-update golden-anew check check-long bench \
+        mutants docs-numbers vectors vectors-paper vectors-update golden-anew check check-long check-explain bench \
         sanitize valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
@@ -94,7 +94,8 @@ PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-o
            libjansson-dev nettle-dev libzip-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind g++ man-db python3-mpmath \
-               python3-gmpy2 python3-numpy python3-jsonschema
+               python3-gmpy2 python3-numpy python3-jsonschema chromium chromium-driver \
+               python3-selenium
 PACKAGES_BENCH = $(PACKAGES_DEV) python3-torch gnuplot-nox
 PACKAGES_COQ = coq libcoq-coquelicot libcoq-flocq
 
@@ -234,6 +235,9 @@ check: $(TESTS) $B/castle                        ## run the tests (under two min
 
 check-long:                                      ## the tests with many more seeds
 	CASTLE_TEST_LONG=1 $(MAKE) check
+
+check-explain: $B/tests/test_drive_explain $B/castle ## drive the explainer's page in a browser
+	CASTLE_TEST_LONG=1 $<
 
 sanitize:                                        ## the tests under address and undefined sanitizers
 	LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $(MAKE) B=build/sanitize check \

@@ -57,7 +57,7 @@ static void add_setting(Share *s, json_t *list, size_t window, Variant v)
     if (s->full || (window == s->e->window && v == CASTLE))
         return;
     Problem p = explain_problem(s->e, &s->h->inputs, window, v);
-    SettingNumbers n = setting_numbers(&p, explain_block(p.length), false);
+    SettingNumbers n = numbers_of_setting(&p, explain_block(p.length), false);
     take_in(s, list, json_setting(&n, &p, 0));
     setting_numbers_free(&n);
 }
@@ -114,8 +114,8 @@ static json_t *json_edit(const Explain *given, const ExplainHead *h, size_t head
     strcpy(e.words.at[at], word);
     ExplainInputs in = explain_inputs(&e, head);
     Problem p = explain_problem(&e, &in, e.window, CASTLE);
-    TextNumbers text = text_numbers(&p);
-    SettingNumbers setting = setting_numbers(&p, explain_block(p.length), false);
+    TextNumbers text = numbers_of_text(&p);
+    SettingNumbers setting = numbers_of_setting(&p, explain_block(p.length), false);
     earlier_rows_must_stand(h, &text, &setting, at);
     json_t *edit = json_pack("{s:I, s:s, s:o, s:o, s:o}", "at", (json_int_t)at, "word", word,
                              "vectors", json_vectors(&e, &in, at, 1), "text", json_text(&text, at),

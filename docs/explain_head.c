@@ -33,8 +33,8 @@ ExplainHead explain_head(const Explain *e, size_t head)
 {
     ExplainHead h = {.inputs = explain_inputs(e, head)};
     Problem p = explain_problem(e, &h.inputs, e->window, CASTLE);
-    h.text = text_numbers(&p);
-    h.setting = setting_numbers(&p, explain_block(p.length), true);
+    h.text = numbers_of_text(&p);
+    h.setting = numbers_of_setting(&p, explain_block(p.length), true);
     return h;
 }
 

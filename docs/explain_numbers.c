@@ -95,7 +95,7 @@ static void text_in_balls(Pass *pass, const Problem *p, void *numbers)
     }
 }
 
-TextNumbers text_numbers(const Problem *given)
+TextNumbers numbers_of_text(const Problem *given)
 {
     Problem p = *given;
     p.window = NO_WINDOW;
@@ -183,7 +183,7 @@ static double difference_of_forms(const Problem *p)
     return most;
 }
 
-SettingNumbers setting_numbers(const Problem *given, size_t block, bool naive)
+SettingNumbers numbers_of_setting(const Problem *given, size_t block, bool naive)
 {
     Problem p = *given;
     p.stages = true;

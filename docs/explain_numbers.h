@@ -30,7 +30,7 @@ typedef struct TextNumbers {
     double *U;               /* length x length x dim */
 } TextNumbers;
 
-TextNumbers text_numbers(const Problem *);
+TextNumbers numbers_of_text(const Problem *);
 void text_numbers_free(TextNumbers *);
 
 typedef struct SettingNumbers {
@@ -44,7 +44,7 @@ typedef struct SettingNumbers {
 } SettingNumbers;
 
 /* `naive`: hold the definition against the balls, too. */
-SettingNumbers setting_numbers(const Problem *, size_t block, bool naive);
+SettingNumbers numbers_of_setting(const Problem *, size_t block, bool naive);
 void setting_numbers_free(SettingNumbers *);
 
 /* How many tokens a block of the animation has: three to five blocks, where the text is long enough. */

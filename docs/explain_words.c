@@ -61,10 +61,13 @@ const char *word_instead(const char *word, size_t k)
     for (size_t i = 0; i < FITTING; i++)
         if (strcmp(word, fitting[i][0]) == 0 && k-- == 0)
             return fitting[i][1];
-    for (size_t i = 0; i < ANY; i++) /* past the word itself */
-        if (strcmp(word, any[i]) == 0 && i <= k % ANY)
-            return any[(k + 1) % ANY];
-    return any[k % ANY];
+    size_t others = ANY, place;
+    for (size_t i = 0; i < ANY; i++)
+        others -= strcmp(word, any[i]) == 0;
+    place = k % others;
+    for (size_t i = 0; i <= place; i++) /* past the word itself */
+        place += strcmp(word, any[i]) == 0;
+    return any[place];
 }
 
 static gsl_rng *stream(unsigned long seed, size_t head, const char *word)

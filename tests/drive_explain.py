@@ -91,6 +91,7 @@ def start():
 
 
 browser = start()
+browser.set_script_timeout(300)
 
 
 def resize(width, height=900):
