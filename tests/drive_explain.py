@@ -10,9 +10,11 @@ a sentence for each failure. Where axe-core is missing (a Python package that ca
 it says so and leaves those checks out. With a third folder it leaves screenshots there.
 """
 import glob
+import hashlib
 import importlib.util
 import json
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -76,6 +78,26 @@ def shown(x):
     """As the page writes a number: four decimals, a true minus, no negative zero."""
     text = "%.4f" % x
     return "0.0000" if float(text) == 0 else text.replace("-", "\u2212")
+
+
+def drawn(seed, head, word, dim):
+    """A word's vectors as explain_words.h says, from Python's own Mersenne twister; times 10^4."""
+    text = "castle explain, seed %d, head %d, word %s" % (seed, head, word)
+    state = [int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) or 4357]  # GSL's default
+    for k in range(1, 624):
+        state.append((1812433253 * (state[-1] ^ state[-1] >> 30) + k) % 2 ** 32)
+    twister = random.Random()
+    twister.setstate((3, tuple(state) + (624,), None))
+    return {name: [(sum(twister.getrandbits(32) >> 29 for _ in range(4)) - 14) * 2500 for _ in range(dim)]
+            for name in ("qu", "ku", "vu", "qc", "kc", "vc")}
+
+
+def hold_vectors(data):
+    for h, head in enumerate(data["heads"]):
+        for s, word in enumerate(data["words"]):
+            for name, want in drawn(data["seed"], h + 1, word, data["dim"]).items():
+                got = head["vectors"][name][s * data["dim"]:(s + 1) * data["dim"]]
+                expect(got == want, "%s of %s, head %d, is %s, not %s" % (name, word, h + 1, got, want))
 
 
 # ---- the browser ------------------------------------------------------------------------------------
@@ -433,6 +455,7 @@ def drive_default():
     resize(1280)
     data = load(path)
     length = len(data["words"])
+    hold_vectors(data)
     expect(length == 7, "the default sentence has 7 words")
     for width in (1280, 390):
         resize(width)
@@ -466,6 +489,7 @@ def drive_others():
     hostile = page("hostile", "</script><b>&amp; \"q\" 'x' <!-- über 日本", "-n", "2", "-d", "3", "-W", "1", "-s", "9")
     resize(390)
     data = load(hostile)
+    hold_vectors(data)
     expect(data["words"][0] == "</script><b>&amp;" and data["words"][4] == "über", "words come through: %s" % data["words"])
     expect(find(".sentence").text.startswith("</script><b>&amp; \"q\""), "the title shows them as they are")
     level("scalars")
