@@ -110,8 +110,10 @@ int command_explain(int argc, char **argv)
         options,
         parse,
         "[\"TEXT\"]",
-        "Write one page, for a browser, that shows step by step how CASTLE attention reads TEXT (default: "
-        "\"the old man the boat at night\"; 1 to 64 words). It needs no network, and every number in it is "
+        "Write one page, for a browser, that shows step by step how CASTLE attention reads TEXT "
+        "(default: "
+        "\"the old man the boat at night\"; 1 to 64 words). It needs no network, and every number "
+        "in it is "
         "certified. The vectors of a word are drawn from the seed; they are not trained."
         "\vExample:\n"
         "  castle explain \"the horse raced past the barn fell\" -o horse.html\n\n"

@@ -202,9 +202,9 @@ function drawFields() {
 
 function drawKeys() {
     const rows = count(0, state.t + 1), t = state.t;
-    draw("keys-kc", panel => grid(panel, "<b class='ink kc'>K<sup>C</sup></b>, causal keys:", "the same at every step",
+    draw("keys-kc", panel => grid(panel, "<b class='ink kc'>K<sup>C</sup></b>, causal keys", "the same at every step",
         components(), rows, (s, k) => cell("KC", s, k), { now: t }));
-    draw("keys-u", panel => grid(panel, "<b class='ink u'>U<sup>" + (t + 1) + "</sup></b>, lookahead keys:",
+    draw("keys-u", panel => grid(panel, "<b class='ink u'>U<sup>" + (t + 1) + "</sup></b>, lookahead keys",
         "bold rows moved in this step", components(), rows, (s, k) => cell("U", s, k, t, "sum"),
         { now: t, mark: c => allowed(c.i, t) ? ["moved"] : [] }));
 }

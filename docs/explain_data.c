@@ -130,12 +130,12 @@ static json_t *json_edits(Share *s, size_t head)
 {
     json_t *list = json_array();
     size_t L = s->e->words.count;
-    size_t places = L <= EXPLAIN_SHORT_TEXT ? L : EDITED_PLACES, each = L <= EXPLAIN_SHORT_TEXT ? EDITS_OF_A_WORD : 1;
+    size_t places = L <= EXPLAIN_SHORT_TEXT ? L : EDITED_PLACES,
+           each = L <= EXPLAIN_SHORT_TEXT ? EDITS_OF_A_WORD : 1;
     for (size_t k = places; k-- > 0 && !s->full;) { /* late ones move fewer rows, and cost less */
         size_t at = (k + 1) * L / places - 1;
         for (size_t i = 0; i < each && !s->full; i++)
-            take_in(s, list,
-                    json_edit(s->e, s->h, head, at, word_instead(s->e->words.at[at], i)));
+            take_in(s, list, json_edit(s->e, s->h, head, at, word_instead(s->e->words.at[at], i)));
     }
     return list;
 }
@@ -196,12 +196,11 @@ json_t *explain_data(const Explain *e, const ExplainHead *heads, size_t room, si
         *needs += one;
         json_array_append_new(list, head);
     }
-    json_t *data =
-        json_pack("{s:o, s:I, s:o, s:I, s:o, s:I, s:i, s:o}", "words", words, "dim",
-                  (json_int_t)e->dim, "scale", json_decimal(scale_of(e->dim)), "seed",
-                  (json_int_t)e->seed, "window", json_window(e->window), "block",
-                  (json_int_t)explain_block(e->words.count), "decimals", EXPLAIN_DECIMALS, "heads",
-                  list);
+    json_t *data = json_pack("{s:o, s:I, s:o, s:I, s:o, s:I, s:i, s:o}", "words", words, "dim",
+                             (json_int_t)e->dim, "scale", json_decimal(scale_of(e->dim)), "seed",
+                             (json_int_t)e->seed, "window", json_window(e->window), "block",
+                             (json_int_t)explain_block(e->words.count), "decimals",
+                             EXPLAIN_DECIMALS, "heads", list);
     if (!fits) {
         json_decref(data);
         return NULL;

@@ -22,8 +22,11 @@ void explain_inputs_free(ExplainInputs *in)
 
 Problem explain_problem(const Explain *e, const ExplainInputs *in, size_t window, Variant variant)
 {
-    Problem p = {
-        .length = e->words.count, .dim = e->dim, .window = window, .variant = variant, .stages = true};
+    Problem p = {.length = e->words.count,
+                 .dim = e->dim,
+                 .window = window,
+                 .variant = variant,
+                 .stages = true};
     for (Input k = 0; k < INPUTS; k++)
         p.input[k] = in->of[k];
     return p;

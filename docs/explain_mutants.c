@@ -14,18 +14,12 @@
 static const struct {
     const char *name;
     bool of_window; /* a mistake that only a window shows */
-} chosen[] = {{"gate-includes-diagonal", false},
-              {"gate-transposed", false},
-              {"t1-without-tril", false},
-              {"own-key-left-out", false},
-              {"gate-unscaled", false},
-              {"lookahead-score-scaled-twice", false},
-              {"silu-omitted", false},
-              {"penalty-added", false},
-              {"window-one-too-wide", true},
-              {"window-on-causal-score", true},
-              {"u-lacks-last-block", false},
-              {"carry-once", false}};
+} chosen[] = {{"gate-includes-diagonal", false}, {"gate-transposed", false},
+              {"t1-without-tril", false},        {"own-key-left-out", false},
+              {"gate-unscaled", false},          {"lookahead-score-scaled-twice", false},
+              {"silu-omitted", false},           {"penalty-added", false},
+              {"window-one-too-wide", true},     {"window-on-causal-score", true},
+              {"u-lacks-last-block", false},     {"carry-once", false}};
 
 size_t explain_mutant_count(void) { return sizeof chosen / sizeof *chosen; }
 const char *explain_mutant_name(size_t k) { return chosen[k].name; }

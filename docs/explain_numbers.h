@@ -38,9 +38,9 @@ typedef struct SettingNumbers {
     double *SU, *SILU, *S, *P; /* length x length */
     double *O, *LSE;
     double *M, *SUM, *PART; /* length x blocks (x dim) */
-    double difference;      /* the largest between o of Algorithm 5 and of Theorem 1, both in 53 bits */
-    bool naive_ran;         /* the definition was run against the balls; all of it lay inside */
-    long bits;              /* of the oracle's last precision */
+    double difference; /* the largest between o of Algorithm 5 and of Theorem 1, both in 53 bits */
+    bool naive_ran;    /* the definition was run against the balls; all of it lay inside */
+    long bits;         /* of the oracle's last precision */
 } SettingNumbers;
 
 /* `naive`: hold the definition against the balls, too. */

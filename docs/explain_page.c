@@ -124,10 +124,11 @@ static void put_frame(FILE *out, const Parts *p)
 
 static bool refuse_size(const Explain *e, size_t bytes, Failure *f)
 {
-    return fail(f,
-                "%zu tokens of dim %zu in %zu heads make a page of more than %zu kB; expected at most "
-                "%d kB, so fewer tokens, dims or heads",
-                e->words.count, e->dim, e->heads, bytes / 1000, EXPLAIN_MOST_PAGE / 1000);
+    return fail(
+        f,
+        "%zu tokens of dim %zu in %zu heads make a page of more than %zu kB; expected at most "
+        "%d kB, so fewer tokens, dims or heads",
+        e->words.count, e->dim, e->heads, bytes / 1000, EXPLAIN_MOST_PAGE / 1000);
 }
 
 enum { ROOM_FOR_WORDS = 8000 }; /* the text, twice, the facts, and JSON's own fields */

@@ -82,7 +82,8 @@ static void step_table(FILE *out, const Explain *e, const ExplainHead *h, size_t
 {
     char caption[80];
     size_t L = e->words.count;
-    (void)snprintf(caption, sizeof caption, "Step t = %zu: what every key scores and weighs", t + 1);
+    (void)snprintf(caption, sizeof caption, "Step t = %zu: what every key scores and weighs",
+                   t + 1);
     begin_table(out, caption);
     column_heads(out, "u", e->dim);
     (void)fputs("<th scope=col>sC<th scope=col>sU<th scope=col>SiLU(sU)<th scope=col>score"
@@ -107,8 +108,8 @@ static void step_table(FILE *out, const Explain *e, const ExplainHead *h, size_t
 void html_tables(FILE *out, const Explain *e, const ExplainHead *heads)
 {
     for (size_t k = 0; k < e->heads; k++) {
-        (void)fprintf(out, "<h3>Head %zu: the six vectors of every token</h3>\n<div class=tables>\n",
-                      k + 1);
+        (void)fprintf(
+            out, "<h3>Head %zu: the six vectors of every token</h3>\n<div class=tables>\n", k + 1);
         vector_table(out, e, &heads[k], k);
         (void)fprintf(out, "</div>\n<h3>Head %zu, step by step</h3>\n", k + 1);
         for (size_t t = 0; t < e->words.count; t++)

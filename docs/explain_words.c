@@ -47,14 +47,13 @@ bool words_read(Words *w, const char *text, Failure *f)
             return false;
         text += size;
     }
-    return w->count ||
-           fail(f, "the text has no words; expected 1 to %d, with blanks between them",
-                EXPLAIN_MOST_WORDS);
+    return w->count || fail(f, "the text has no words; expected 1 to %d, with blanks between them",
+                            EXPLAIN_MOST_WORDS);
 }
 
 const char *word_instead(const char *word, size_t k)
 {
-    static const char *const fitting[][2] = {{"the", "a"},    {"old", "young"}, {"man", "sail"},
+    static const char *const fitting[][2] = {{"the", "a"},     {"old", "young"}, {"man", "sail"},
                                              {"boat", "ship"}, {"at", "by"},     {"night", "dawn"}};
     static const char *const any[] = {"quickly", "seven", "river"};
     enum { FITTING = sizeof fitting / sizeof *fitting, ANY = sizeof any / sizeof *any };

@@ -11,7 +11,7 @@ Explain explained(const char *text, size_t dim, size_t window);
 /* "w1 w2 ..", so many words; valid until the next call. */
 const char *many_words(size_t count);
 
-/* The same number to the last bit; a failure says where: `what`[i, j]. */
+/* The same number, none of them NaN; a failure says where: `what`[i, j]. */
 void assert_same_number(const char *what, size_t i, size_t j, double got, double expected);
 
 #endif

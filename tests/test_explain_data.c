@@ -114,7 +114,8 @@ static void it_takes_in_what_fits(void **state)
     for (size_t room = 81920; room >= 5120; room /= 2) {
         json_t *data = data_of(&e, room, &needs);
         const json_t *head = first_head(data);
-        size_t pieces = size_of(head, "settings") + size_of(head, "mutants") + size_of(head, "edits");
+        size_t pieces = size_of(head, "settings") + size_of(head, "mutants") +
+                        size_of(head, "edits");
         assert_true(pieces >= 1 && pieces <= last);
         assert_true(bytes_of(head) <= room + 100); /* the lists' own names and brackets */
         last = pieces;

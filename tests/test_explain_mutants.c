@@ -26,8 +26,9 @@ static const char *verdict_of(const json_t *mutant, const char *tensor)
 {
     size_t k;
     json_t *v;
-    json_array_foreach(json_object_get(mutant, "verdicts"), k, v) if (
-        strcmp(text_in(v, "tensor"), tensor) == 0) return text_in(v, "verdict");
+    json_array_foreach(json_object_get(mutant, "verdicts"), k,
+                       v) if (strcmp(text_in(v, "tensor"), tensor) == 0) return text_in(v,
+                                                                                        "verdict");
     fail_msg("no verdict about %s", tensor);
     return NULL;
 }
@@ -74,8 +75,9 @@ static void is_wrong_where_it_says(const Explain *e, const ExplainHead *h, const
 static void each_is_wrong_where_it_says(void **state)
 {
     (void)state;
-    assert_int_equal(each_mutant("the old man the boat at night", NO_WINDOW, is_wrong_where_it_says),
-                     explain_mutant_count());
+    assert_int_equal(
+        each_mutant("the old man the boat at night", NO_WINDOW, is_wrong_where_it_says),
+        explain_mutant_count());
     assert_int_equal(each_mutant("the old man the boat", 1, is_wrong_where_it_says),
                      explain_mutant_count());
     assert_int_equal(each_mutant("one", NO_WINDOW, is_wrong_where_it_says),
@@ -90,8 +92,7 @@ static void count_noticed(const Explain *e, const ExplainHead *h, const json_t *
     noticed += strcmp(verdict_of(mutant, "o"), "wrong") == 0 ||
                strcmp(verdict_of(mutant, "lse"), "wrong") == 0 ||
                strcmp(verdict_of(mutant, "u"), "wrong") == 0;
-    assert_true((json_object_get(mutant, "su") != NULL) ==
-                (e->words.count <= EXPLAIN_SHORT_TEXT));
+    assert_true((json_object_get(mutant, "su") != NULL) == (e->words.count <= EXPLAIN_SHORT_TEXT));
 }
 
 /* carry-once needs three blocks of 16; all others show in seven words. */

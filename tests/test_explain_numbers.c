@@ -174,8 +174,7 @@ static void the_forms_differ_by_roundings_only(void **state)
         RoundingBounds bounds = rounding_bounds(&p, 53);
         double bound = 0;
         for (size_t k = 0; k < words * e.dim; k++)
-            bound = fmax(bound,
-                         exp2(log2_rounding_bound(&bounds, ANSWER_O, k / e.dim, k % e.dim)));
+            bound = fmax(bound, exp2(log2_rounding_bound(&bounds, ANSWER_O, k / e.dim, k % e.dim)));
         if (!(h.setting.difference <= 2 * bound))
             fail_msg("%zu words: the forms differ by %g; expected at most %g", words,
                      h.setting.difference, 2 * bound);

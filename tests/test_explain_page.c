@@ -51,8 +51,9 @@ static void it_needs_nothing_but_itself(void **state)
     (void)state;
     Explain e = explained("the old man", 4, NO_WINDOW);
     Page page = page_of(&e);
-    static const char *const outward[] = {"http:", "https:", " src=", "@import", "url(", "<link rel=\"style",
-                                          "fetch(", "XMLHttpRequest", "import(", "{{"};
+    static const char *const outward[] = {
+        "http:",  "https:",         " src=",   "@import", "url(", "<link rel=\"style",
+        "fetch(", "XMLHttpRequest", "import(", "{{"};
     for (size_t k = 0; k < sizeof outward / sizeof *outward; k++)
         if (strstr(page.text, outward[k]))
             fail_msg("the page has %.80s", strstr(page.text, outward[k]));
@@ -150,7 +151,8 @@ static void read_step(Reader *r, const Explain *e, const ExplainInputs *in, size
             next_is(r, o->truth[ANSWER_U].value[s * e->dim + i], t, s);
         next_is(r, o->truth[ANSWER_SC].value[k], t, s);
         next_is(r, o->truth[ANSWER_SU].value[k], t, s);
-        r->at = strstr(strstr(r->at, "<td>") + 1, "<td>") + 1; /* SiLU and score are not the oracle's */
+        r->at = strstr(strstr(r->at, "<td>") + 1, "<td>") +
+                1; /* SiLU and score are not the oracle's */
         next_is(r, o->truth[ANSWER_P].value[k], t, s);
     }
     const char *answer = strstr(r->at, "Output");

@@ -21,7 +21,8 @@ static void a_sentence_is_its_words(void **state)
     assert_int_equal(e.words.count, 5);
     for (size_t k = 0; k < 5; k++)
         assert_string_equal(e.words.at[k], expected[k]);
-    assert_int_equal(explained(many_words(EXPLAIN_MOST_WORDS), 1, 0).words.count, EXPLAIN_MOST_WORDS);
+    assert_int_equal(explained(many_words(EXPLAIN_MOST_WORDS), 1, 0).words.count,
+                     EXPLAIN_MOST_WORDS);
 }
 
 static void what_is_no_sentence_is_refused(void **state)
