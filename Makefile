@@ -208,8 +208,10 @@ vectors-update: golden-anew                      ## make them anew, put them int
 
 # ---- machine-checked proofs --------------------------------------------------------------------
 
-# Audit.v prints what each theorem assumes; that must be what assumptions.txt says.
-COQ_FILES = $(filter-out Audit.v,$(notdir $(wildcard proofs/coq/*.v)))
+# Audit.v prints what each theorem assumes; that must be what assumptions.txt says. Evaluate.v carries
+# definitions out; their values must be the committed ones, which tests/test_coq_values.c holds C to.
+COQ_FILES = $(filter-out Audit.v Evaluate.v,$(notdir $(wildcard proofs/coq/*.v)))
+COQ_VALUES = field_decode field_gradients binary32_dots
 COQ_FLAGS = -arg -w -arg -ambiguous-paths # Coquelicot's own
 proofs-coq: | $(FIRST)                           ## check the proofs in proofs/coq with Coq
 	@mkdir -p $B/coq
@@ -220,6 +222,9 @@ proofs-coq: | $(FIRST)                           ## check the proofs in proofs/c
 	@cd $B/coq && coqc -q -R . Castle $(filter-out -arg,$(COQ_FLAGS)) Audit.v > Audit.out
 	@awk -f proofs/coq/assumptions.awk $B/coq/Audit.out > $B/coq/assumptions.txt
 	@diff -u proofs/coq/assumptions.txt $B/coq/assumptions.txt
+	@cd $B/coq && coqc -q -R . Castle $(filter-out -arg,$(COQ_FLAGS)) Evaluate.v
+	@for f in $(COQ_VALUES); do awk -f proofs/coq/values.awk $B/coq/$$f.out > $B/coq/$$f.txt && \
+	    diff -u proofs/coq/$$f.txt $B/coq/$$f.txt || exit 1; done
 	@echo "all theorems of proofs/coq hold, under the assumptions in proofs/coq/assumptions.txt"
 
 # ---- tests ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 Require Import Castle.Causality Castle.Decode Castle.Theorem1 Castle.OnlineSoftmax
   Castle.Blockwise Castle.Layer Castle.Parameters Castle.Backward Castle.BackwardBlockwise
   Castle.Facts Castle.RealFunctions Castle.Gradient Castle.LayerGradient Castle.Rounding
-  Castle.Binary32.
+  Castle.Binary32 Castle.Residues Castle.FieldValues Castle.Binary32Dots.
 
 (* ---- Causality.v --------------------------------------------------------------------------- *)
 
@@ -130,6 +130,17 @@ Print Assumptions first_VU_gets_nothing.
 Goal True. idtac "theorem no_window_no_gradient". Abort.
 Print Assumptions no_window_no_gradient.
 
+(* ---- Residues.v, FieldValues.v -------------------------------------------------------------- *)
+
+Goal True. idtac "theorem residue_laws". Abort.
+Print Assumptions residue_laws.
+Goal True. idtac "theorem evaluated_is_sequential". Abort.
+Print Assumptions evaluated_is_sequential.
+Goal True. idtac "theorem evaluated_is_parallel". Abort.
+Print Assumptions evaluated_is_parallel.
+Goal True. idtac "theorem denominators_invert". Abort.
+Print Assumptions denominators_invert.
+
 (* ---- RealFunctions.v ----------------------------------------------------------------------- *)
 
 Definition RealFunctions_all :=
@@ -200,3 +211,11 @@ Goal True. idtac "theorem folded_score_bound". Abort.
 Goal True. idtac "theorem attention_score_bound". Abort.
 Goal True. idtac "theorem one_attention_score". Abort.
 Print Assumptions Binary32_all.
+
+(* ---- Binary32Dots.v ------------------------------------------------------------------------ *)
+
+Definition Binary32Dots_all :=
+  conj (@float_computed) (@float_dot_bound).
+Goal True. idtac "theorem float_computed". Abort.
+Goal True. idtac "theorem float_dot_bound". Abort.
+Print Assumptions Binary32Dots_all.

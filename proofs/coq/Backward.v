@@ -8,7 +8,7 @@
  *           An identity in any commutative ring, with arbitrary functions as slopes of sigmoid and
  *           SiLU. Gradient.v shows that over the reals O' is the derivative.
  * Equations dS = P o (dP - delta) and so on; (28) to (39) with the errata repaired.
- * C file    ref/backward.c.
+ * C file    ref/backward.c, which rebuilds P as exp(S - lse); here P is itself.
  *)
 Require Import Castle.Definitions Castle.Theorem1.
 Require Import Ring.
