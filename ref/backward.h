@@ -11,6 +11,10 @@
  * Special cases exactly zero, always: dQU_L, dKU_1, dVU_1 (QU_L gates nothing; KU_1 and VU_1 enter no
  *               lookahead key). With W = 0 all of dQU, dKU, dVU.
  * Accuracy      proofs/rounding.md.
+ * Proved        reverse_is_forward (Backward.v), gradient_is_derivative, directional_derivative,
+ *               directional_derivative_castle, directional_derivative_castle_swl (Gradient.v),
+ *               last_QU_gets_nothing, first_KU_gets_nothing, first_VU_gets_nothing,
+ *               no_window_no_gradient (Facts.v); there P is itself, not rebuilt.
  * Aliasing      gradients must not share entries with inputs or dO.
  */
 #ifndef CASTLE_BACKWARD_H

@@ -16,6 +16,8 @@
  *               up, another O(L d) of memory and a fourteenth more work: the choice is the
  *               caller's.
  * Special cases any 1 <= B <= L, a ragged last block; windows skip gates that allow no pair.
+ * Proved        backward_blockwise_is_backward, backward_after_blockwise (BackwardBlockwise.v),
+ *               blockwise_gradient_is_derivative (Gradient.v); computed by Coq with the same bits.
  * Aliasing      gradients must not share entries with inputs, forward answers or dO.
  */
 #ifndef CASTLE_BACKWARD_BLOCKWISE_H

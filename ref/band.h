@@ -20,7 +20,9 @@ typedef struct Band {
 #define NOWHERE ((Band){1, 0})
 #define NO_WINDOW ((size_t)BAND_FAR) /* CASTLE without a sliding window */
 
-/* allowed(s, j) of (4) and (9): s < j (CASTLE), s < j <= s + W (CASTLE-SWL). */
+/* allowed(s, j) of (4) and (9): s < j (CASTLE), s < j <= s + W (CASTLE-SWL).
+ * Proved        castle_mask_ahead, swl_mask_ahead (Definitions.v), wide_window_is_castle,
+ *               no_window_is_causal, no_values_is_causal (Facts.v). */
 Band lookahead(size_t window);
 
 bool band_is_empty(Band);

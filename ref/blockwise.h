@@ -20,6 +20,9 @@
  * Rows read     as in parallel.h: the sweep reads block i only for rows of O in block i or later.
  * Special cases any L >= 1 and 1 <= B <= L; the last block may be shorter. With a window, updates of D
  *               and gates that allow no pair are skipped.
+ * Proved        blockwise_is_sequential, blockwise_castle, blockwise_castle_swl, blockwise_is_parallel,
+ *               blockwise_lse (Blockwise.v), online_softmax, online_denominator (OnlineSoftmax.v),
+ *               exp_rescalable, real_blockwise_is_sequential, real_blockwise_lse (RealFunctions.v).
  * Aliasing      the answers must not share entries with the inputs.
  */
 #ifndef CASTLE_BLOCKWISE_H

@@ -8,6 +8,9 @@
  *               are used once and dropped.
  * Cost          O(t d) per token; the cache holds 4 t d numbers.
  * Special cases with a window, row s of U stops changing after step s + W.
+ * Proved        recurrence, decode_is_sequential, decode_denominator_is_sequential,
+ *               decode_keys_are_sequential, window_at_rest (Decode.v); computed by Coq, with the same
+ *               bits, evaluated_is_sequential (FieldValues.v).
  * Aliasing      the cache owns its rows; a token's rows are copied into it.
  */
 #ifndef CASTLE_DECODE_H

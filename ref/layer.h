@@ -14,6 +14,9 @@
  *               projections again, twice 7 n d dm more, and every head forwards and backwards.
  * Accuracy      that of the heads; the projections and WO are plain products.
  * Special cases n = 1, d = dm and identities for weights: the layer is the head.
+ * Proved        layer_parallel_is_sequential, layer_decode_is_sequential,
+ *               layer_blockwise_is_sequential, layer_causality (Layer.v),
+ *               layer_gradient_is_derivative (LayerGradient.v); of one sequence.
  * Aliasing      Y and the gradients share no entries with the layer, X or dY.
  */
 #ifndef CASTLE_LAYER_H

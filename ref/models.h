@@ -6,12 +6,16 @@
 #include <stddef.h>
 
 /* Learnable parameters of a layer: 7 n d dm. Of one of standard attention, which has only WQ, WK,
- * WV and WO: 4 n d dm. */
+ * WV and WO: 4 n d dm.
+ * Proved        castle_parameter_count, castle_parameters_distinct, castle_reads_its_parameters,
+ *               castle_needs_its_parameters, standard_parameter_count, standard_parameters_distinct,
+ *               standard_reads_its_parameters (Parameters.v). */
 size_t castle_parameters(size_t heads, size_t d, size_t dm);
 size_t attention_parameters(size_t heads, size_t d, size_t dm);
 
 /* The most heads with which a CASTLE layer is no bigger than a standard one of `heads` heads, at
- * equal d and dm: 4/7 of them, rounded down. */
+ * equal d and dm: 4/7 of them, rounded down.
+ * Proved        four_sevenths (Parameters.v). */
 size_t castle_heads(size_t heads);
 
 /* The paper's models (Table 4). */

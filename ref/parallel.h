@@ -14,6 +14,8 @@
  * Variants      head->variant: the paper's ablations, options of this text.
  * Special cases SU_tt is an empty sum, so a row's own score is purely causal and no row is empty.
  *               A NaN or infinity in token k reaches no row of O before k.
+ * Proved        theorem1, theorem1_SU, theorem1_denominator, theorem1_keys, theorem1_castle,
+ *               theorem1_castle_swl (Theorem1.v), evaluated_is_parallel (FieldValues.v).
  * Aliasing      the answers must not share entries with the inputs.
  */
 #ifndef CASTLE_PARALLEL_H

@@ -24,6 +24,7 @@
  *               of cached and of new tokens meet at t, whether B divides t or not. With a window,
  *               rows of U before t - W are at rest and are not written.
  * Accuracy      U is kept (stage `cache`) once per call; decoding keeps it once per token.
+ * Proved        from an empty cache: prefill_keys (Blockwise.v).
  * Aliasing      the cache owns its rows; tokens are copied into it. O and lse share no entries
  *               with the cache or the inputs.
  */

@@ -12,6 +12,10 @@
  * Range         (7) is taken literally, without a running maximum: the number system must be able
  *               to hold exp of a score (MPFR, balls and the field are; float32 and binary64 only
  *               for scores of moderate size).
+ * Proved        it is Definitions.v; causality, causality_lookahead_key (Causality.v), own_key_is_zero
+ *               (Decode.v), own_score_is_causal, one_token_answers_its_value, output_is_linear_in_VC,
+ *               lookahead_score_is_linear_in_VU, lookahead_score_is_linear_in_QC, key_shift_moves_lse,
+ *               key_shift_leaves_output (Linearity.v).
  * Aliasing      the answers must not share entries with the inputs.
  */
 #ifndef CASTLE_SEQUENTIAL_H

@@ -7,7 +7,7 @@
  *)
 Require Import Castle.Causality Castle.Decode Castle.Theorem1 Castle.OnlineSoftmax
   Castle.Blockwise Castle.Layer Castle.Parameters Castle.Backward Castle.BackwardBlockwise
-  Castle.Facts Castle.RealFunctions Castle.Gradient Castle.LayerGradient Castle.Rounding
+  Castle.Facts Castle.Linearity Castle.RealFunctions Castle.Gradient Castle.LayerGradient Castle.Rounding
   Castle.Binary32 Castle.Residues Castle.FieldValues Castle.Binary32Dots.
 
 (* ---- Causality.v --------------------------------------------------------------------------- *)
@@ -130,6 +130,23 @@ Print Assumptions first_VU_gets_nothing.
 Goal True. idtac "theorem no_window_no_gradient". Abort.
 Print Assumptions no_window_no_gradient.
 
+(* ---- Linearity.v --------------------------------------------------------------------------- *)
+
+Goal True. idtac "theorem output_is_linear_in_VC". Abort.
+Print Assumptions output_is_linear_in_VC.
+Goal True. idtac "theorem lookahead_score_is_linear_in_VU". Abort.
+Print Assumptions lookahead_score_is_linear_in_VU.
+Goal True. idtac "theorem lookahead_score_is_linear_in_QC". Abort.
+Print Assumptions lookahead_score_is_linear_in_QC.
+Goal True. idtac "theorem own_score_is_causal". Abort.
+Print Assumptions own_score_is_causal.
+Goal True. idtac "theorem key_shift_moves_lse". Abort.
+Print Assumptions key_shift_moves_lse.
+Goal True. idtac "theorem key_shift_leaves_output". Abort.
+Print Assumptions key_shift_leaves_output.
+Goal True. idtac "theorem one_token_answers_its_value". Abort.
+Print Assumptions one_token_answers_its_value.
+
 (* ---- Residues.v, FieldValues.v -------------------------------------------------------------- *)
 
 Goal True. idtac "theorem residue_laws". Abort.
@@ -148,13 +165,15 @@ Definition RealFunctions_all :=
   conj (@silu_derivative) (
   conj (@silu_least) (
   conj (@lookahead_raises_little) (
+  conj (@silu_unbounded) (
   conj (@exp_rescalable) (
   conj (@real_blockwise_is_sequential) (
-  @real_blockwise_lse)))))).
+  @real_blockwise_lse))))))).
 Goal True. idtac "theorem sigmoid_derivative". Abort.
 Goal True. idtac "theorem silu_derivative". Abort.
 Goal True. idtac "theorem silu_least". Abort.
 Goal True. idtac "theorem lookahead_raises_little". Abort.
+Goal True. idtac "theorem silu_unbounded". Abort.
 Goal True. idtac "theorem exp_rescalable". Abort.
 Goal True. idtac "theorem real_blockwise_is_sequential". Abort.
 Goal True. idtac "theorem real_blockwise_lse". Abort.

@@ -117,6 +117,19 @@ Proof.
   pose proof (silu_least (lookahead_score c x t s)). lra.
 Qed.
 
+(* It lowers a logit without bound. *)
+Theorem silu_unbounded bound : exists z, bound <= silu z.
+Proof.
+  exists (2 * Rabs bound). pose proof (Rabs_pos bound) as H. pose proof (Rle_abs bound).
+  assert (He : exp (- (2 * Rabs bound)) <= 1).
+  { rewrite <- exp_0. destruct (Rle_lt_or_eq_dec 0 (Rabs bound) H) as [Hb|<-].
+    - apply Rlt_le, exp_increasing. lra.
+    - right. f_equal. ring. }
+  pose proof (exp_pos (- (2 * Rabs bound))).
+  unfold silu, sigmoid. apply (Rmult_le_reg_r (1 + exp (- (2 * Rabs bound)))); [lra|].
+  rewrite Rmult_assoc, Rinv_l by lra. nra.
+Qed.
+
 (* ---- exp and 1/x ----------------------------------------------------------------------------- *)
 
 Theorem exp_rescalable : rescalable (K := reals) exp Rinv.

@@ -6,6 +6,11 @@
  *
  * The bounds themselves are sums and products of non-negative binary64 numbers: their own rounding
  * is a relative 1e-12 at most, far inside the slack of the rules.
+ *
+ * Proved        of B1 to B3 and a score: product_bound (Rounding.v), binary32_is_gradual,
+ *               binary32_flush_before_is_flushing, binary32_flush_after_is_flushing,
+ *               binary32_product_bound, binary32_inexact_operands, causal_score_bound,
+ *               folded_score_bound, attention_score_bound, one_attention_score (Binary32.v).
  */
 #include "systems.h"
 
