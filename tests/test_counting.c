@@ -11,6 +11,7 @@
 #include "complexity.h"
 #include "decode.h"
 #include "parallel.h"
+#include "prefill.h"
 #include "random_problem.h"
 #include "sequential.h"
 
@@ -256,6 +257,31 @@ static void recomputing_D_costs_gates_that_subtraction_has_at_hand(void **state)
     }
 }
 
+/* Algorithm 4 onto an empty cache is Algorithm 1, but D takes in the last block too: its allowed pairs, A - A',
+ * are d more terms of products each. So it is O(L^2 (d + B)) as well. */
+static void prefilling_costs_a_blockwise_pass_and_the_last_blocks_keys(void **state)
+{
+    (void)state;
+    for (uint64_t L = 1; L <= 9; L++)
+        for (uint64_t W = 0; W <= L + 1; W++)
+            for (uint64_t B = 1; B <= L; B++) {
+                Shape s = {L, 3, W <= L ? W : NO_WINDOW, B};
+                uint64_t last = L - (L - 1) / B * B;
+                System *in = counting_system();
+                Head h = head_of(in, s);
+                Cache cache = cache_empty(in, L, s.d);
+                Matrix O = matrix(in, L, s.d), lse = matrix(in, L, 1);
+                Counts before = counting_read(in);
+                prefill(&cache, &h, 0, L, B, O, lse);
+                Counts c = counted_since(before, in), expected = blockwise_formula(s);
+                uint64_t more = pairs_ahead(L, s.W) - pairs_ahead(L - last, s.W);
+                must_equal("prefill", s, "multiply-adds", c.multiply_adds,
+                           expected.multiply_adds + s.d * more);
+                must_equal("prefill", s, "sigmoids", c.calls[SIGMOID], expected.calls[SIGMOID]);
+                system_free(in);
+            }
+}
+
 /* ---- exponents: d = 16, B = 64 or 16, no window --------------------------------------------- */
 
 enum { DEGREES = 4 };
@@ -356,6 +382,7 @@ int main(void)
         cmocka_unit_test(counts_are_the_formulas_for_sampled_large_shapes),
         cmocka_unit_test(decoding_obeys_the_formula_at_every_token),
         cmocka_unit_test(recomputing_D_costs_gates_that_subtraction_has_at_hand),
+        cmocka_unit_test(prefilling_costs_a_blockwise_pass_and_the_last_blocks_keys),
         cmocka_unit_test(fitted_exponents_lie_within_the_local_ones),
     };
     return cmocka_run_group_tests_name("counting", tests, NULL, NULL);
