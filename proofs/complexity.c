@@ -2,6 +2,13 @@
 /* In the names of complexity.md. */
 #include "complexity.h"
 
+#include "blockwise.h"
+#include "decode.h"
+#include "sequential.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t greatest(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
@@ -203,4 +210,143 @@ Counts backward_blockwise_formula(Shape s, TakeBack how)
         n.peak += c.N * B * d;
     }
     return n;
+}
+
+/* ---- all of them -------------------------------------------------------------------------------- */
+
+const char *const costed_names[COSTED] = {
+    [COSTED_SEQUENTIAL] = "sequential",
+    [COSTED_PARALLEL] = "parallel",
+    [COSTED_DECODE] = "decode, all tokens",
+    [COSTED_BACKWARD] = "backward",
+    [COSTED_BLOCKWISE] = "blockwise",
+    [COSTED_SUBTRACTING] = "Algorithm 3 by (33)",
+    [COSTED_RECOMPUTING] = "Algorithm 3, D recomputed",
+};
+
+Counts costed_formula(Costed form, Shape s)
+{
+    switch (form) {
+    case COSTED_SEQUENTIAL:
+        return sequential_formula(s);
+    case COSTED_PARALLEL:
+        return parallel_formula(s);
+    case COSTED_DECODE:
+        return decode_formula(s);
+    case COSTED_BLOCKWISE:
+        return blockwise_formula(s);
+    case COSTED_BACKWARD:
+        return backward_formula(s);
+    case COSTED_SUBTRACTING:
+        return backward_blockwise_formula(s, BY_SUBTRACTION);
+    case COSTED_RECOMPUTING:
+        return backward_blockwise_formula(s, BY_RECOMPUTATION);
+    case COSTED:
+        break;
+    }
+    stop_on_bug(__func__, "there is no form %d", (int)form);
+}
+
+Ready costed_ready(Costed form, const Head *h)
+{
+    System *in = h->QC.in;
+    size_t L = h->QC.rows, d = h->QC.cols;
+    Ready r = {.h = *h,
+               .a = {.O = matrix(in, L, d), .lse = matrix(in, L, 1), .U = matrix(in, L, d)},
+               .D = matrix(in, L, d),
+               .dO = matrix(in, L, d),
+               .g = gradients_for(h)};
+    if (form == COSTED_SEQUENTIAL || form == COSTED_PARALLEL)
+        r.a.SU = matrix(in, L, L);
+    return r;
+}
+
+void costed_run(Costed form, Ready *r, size_t B)
+{
+    switch (form) {
+    case COSTED_SEQUENTIAL:
+        sequential(&r->h, &r->a);
+        return;
+    case COSTED_PARALLEL:
+        parallel(&r->h, &r->a);
+        return;
+    case COSTED_DECODE:
+        decode(&r->h, &r->a);
+        return;
+    case COSTED_BLOCKWISE:
+        blockwise(&r->h, B, &r->a, r->D);
+        return;
+    case COSTED_BACKWARD:
+        backward(&r->h, r->dO, &r->g);
+        return;
+    case COSTED_SUBTRACTING:
+        backward_blockwise(&r->h, B, &r->a, r->D, r->dO, BY_SUBTRACTION, &r->g);
+        return;
+    case COSTED_RECOMPUTING:
+        backward_blockwise(&r->h, B, &r->a, r->D, r->dO, BY_RECOMPUTATION, &r->g);
+        return;
+    case COSTED:
+        break;
+    }
+    stop_on_bug(__func__, "there is no form %d", (int)form);
+}
+
+Head head_counted(System *in, Shape s)
+{
+    return (Head){.QU = matrix(in, s.L, s.d),
+                  .KU = matrix(in, s.L, s.d),
+                  .VU = matrix(in, s.L, s.d),
+                  .QC = matrix(in, s.L, s.d),
+                  .KC = matrix(in, s.L, s.d),
+                  .VC = matrix(in, s.L, s.d),
+                  .scale = matrix(in, 1, 1),
+                  .window = s.W};
+}
+
+Counts counts_since(Counts before, const System *in)
+{
+    Counts c = counting_read(in);
+    if (before.peak != before.alive)
+        stop_on_bug(__func__, "%llu numbers were alive, %llu are counted",
+                    (unsigned long long)before.peak, (unsigned long long)before.alive);
+    c.multiply_adds -= before.multiply_adds;
+    c.multiplications -= before.multiplications;
+    c.additions -= before.additions;
+    c.divisions -= before.divisions;
+    c.comparisons -= before.comparisons;
+    for (Function f = 0; f <= GATE_SLOPE; f++)
+        c.calls[f] -= before.calls[f];
+    c.peak -= before.alive;
+    c.alive -= before.alive;
+    return c;
+}
+
+Counts costed_counted(Costed form, Shape s)
+{
+    System *in = counting_system();
+    Head h = head_counted(in, s);
+    Ready r = costed_ready(form, &h);
+    Counts before = counting_read(in);
+    costed_run(form, &r, s.B);
+    Counts c = counts_since(before, in);
+    system_free(in);
+    return c;
+}
+
+size_t degree_of(const uint64_t *values, size_t count)
+{
+    uint64_t *difference = room_for(__func__, count, sizeof *difference);
+    memcpy(difference, values, count * sizeof *difference);
+    size_t degree = 0;
+    for (bool vanish = false; !vanish && degree < count; degree++) {
+        vanish = degree + 1 < count;
+        for (size_t k = 0; k + 1 < count - degree; k++) { /* modulo 2^64: they may be negative */
+            difference[k] = difference[k + 1] - difference[k];
+            vanish = vanish && difference[k] == 0;
+        }
+        if (vanish)
+            break;
+    }
+    free(difference);
+    return degree;
 }

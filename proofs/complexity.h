@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * complexity.h - the closed formulas of complexity.md: what each form costs, exactly, as a function of its
- * shape. tests/test_counting.c holds them against what the counting system counts.
+ * shape; and what the counting system counts, which tests/test_counting.c and `make proofs` hold them against.
  */
 #ifndef CASTLE_COMPLEXITY_H
 #define CASTLE_COMPLEXITY_H
@@ -24,5 +24,41 @@ Counts decode_formula(Shape);
 Counts backward_formula(Shape);
 Counts blockwise_formula(Shape);
 Counts backward_blockwise_formula(Shape, TakeBack);
+
+/* ---- all of them -------------------------------------------------------------------------------- */
+
+typedef enum Costed {
+    COSTED_SEQUENTIAL,
+    COSTED_PARALLEL,
+    COSTED_DECODE, /* all tokens */
+    COSTED_BACKWARD,
+    COSTED_BLOCKWISE,   /* from here on B matters */
+    COSTED_SUBTRACTING, /* Algorithm 3, D by (33) */
+    COSTED_RECOMPUTING, /* ... and recomputed */
+    COSTED
+} Costed;
+
+extern const char *const costed_names[COSTED];
+
+Counts costed_formula(Costed, Shape);
+
+/* Inputs and answers of a form, ready to run. */
+typedef struct Ready {
+    Head h;
+    Answers a;
+    Matrix D, dO;
+    Gradients g;
+} Ready;
+Ready costed_ready(Costed, const Head *);
+void costed_run(Costed, Ready *, size_t B);
+
+Counts costed_counted(Costed, Shape); /* a run in the counting system */
+Head head_counted(System *counting, Shape);
+/* What was counted since `before`, when nothing was alive that is no longer; peak: beyond what was alive. */
+Counts counts_since(Counts before, const System *counting);
+
+/* The degree of the polynomial that takes these values at equal steps: the least n whose (n + 1)th
+ * differences all vanish; count where none do, so that count - 1 or more says nothing. */
+size_t degree_of(const uint64_t *values, size_t count);
 
 #endif

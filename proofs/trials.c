@@ -49,7 +49,7 @@ Items drawn(size_t L, size_t d, size_t window, unsigned long seed)
     return items;
 }
 
-static double log2_of(const mpfr_t x)
+double log2_of(const mpfr_t x)
 {
     long e;
     double m = mpfr_get_d_2exp(&e, x, MPFR_RNDN);
@@ -74,6 +74,20 @@ double log2_gap(Matrix A, Matrix B)
         }
     mpfr_clears(a, b, (mpfr_ptr)0);
     return gap == -INFINITY ? gap : gap - largest;
+}
+
+double log2_gap_bound(Matrix A, Matrix B, int shift)
+{
+    double gap = 0, largest = 0;
+    if (A.rows != B.rows || A.cols != B.cols)
+        stop_on_bug(__func__, "%zu x %zu and %zu x %zu", A.rows, A.cols, B.rows, B.cols);
+    for (size_t i = 0; i < A.rows; i++)
+        for (size_t j = 0; j < A.cols; j++) {
+            const Bounded *a = entry(A, i, j), *b = entry(B, i, j);
+            gap = fmax(gap, a->error + b->error);
+            largest = fmax(largest, fabs(b->x) - b->error); /* what is left of it at the least */
+        }
+    return log2(gap) + shift - log2(largest);
 }
 
 double fitted_slope(size_t n, const double *x, const double *y, double *error)

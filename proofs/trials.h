@@ -28,6 +28,13 @@ Items drawn(size_t L, size_t d, size_t window, unsigned long seed);
  * same numbers. */
 double log2_gap(Matrix A, Matrix B);
 
+/* log2 of the most by which rounding can set A and B apart, relative to the largest |B|: both were made by the
+ * texts in a rounding_bounds_system() of that shift. It bounds log2_gap() of the same texts in MPFR. */
+double log2_gap_bound(Matrix A, Matrix B, int shift);
+
+/* log2 |x|; -infinity for 0. */
+double log2_of(const mpfr_t x);
+
 /* The line through the points by least squares (GSL); *error: the slope's standard error. */
 double fitted_slope(size_t n, const double *x, const double *y, double *error);
 

@@ -18,122 +18,6 @@
 #include <gsl/gsl_fit.h>
 #include <math.h>
 
-/* ---- counting ------------------------------------------------------------------------------- */
-
-typedef enum Form {
-    SEQUENTIAL,
-    PARALLEL,
-    DECODE,
-    BACKWARD,
-    BLOCKWISE,
-    BACKWARD_SUBTRACTING,
-    BACKWARD_RECOMPUTING,
-    FORMS
-} Form;
-
-static const char *const form_names[FORMS] = {
-    "sequential",
-    "parallel",
-    "decode",
-    "backward",
-    "blockwise",
-    "backward_blockwise, (33)",
-    "backward_blockwise, recomputing",
-};
-
-static Counts formula(Form form, Shape s)
-{
-    switch (form) {
-    case SEQUENTIAL:
-        return sequential_formula(s);
-    case PARALLEL:
-        return parallel_formula(s);
-    case DECODE:
-        return decode_formula(s);
-    case BACKWARD:
-        return backward_formula(s);
-    case BLOCKWISE:
-        return blockwise_formula(s);
-    case BACKWARD_SUBTRACTING:
-    case BACKWARD_RECOMPUTING:
-    case FORMS:
-        break;
-    }
-    return backward_blockwise_formula(s, form == BACKWARD_SUBTRACTING ? BY_SUBTRACTION
-                                                                      : BY_RECOMPUTATION);
-}
-
-static Head head_of(System *in, Shape s)
-{
-    return (Head){
-        .QU = matrix(in, s.L, s.d),
-        .KU = matrix(in, s.L, s.d),
-        .VU = matrix(in, s.L, s.d),
-        .QC = matrix(in, s.L, s.d),
-        .KC = matrix(in, s.L, s.d),
-        .VC = matrix(in, s.L, s.d),
-        .scale = matrix(in, 1, 1),
-        .window = s.W,
-    };
-}
-
-/* What was counted since `before`, when nothing was alive that is no longer; peak: beyond that. */
-static Counts counted_since(Counts before, const System *in)
-{
-    Counts c = counting_read(in);
-    assert_true(before.peak == before.alive);
-    c.multiply_adds -= before.multiply_adds;
-    c.multiplications -= before.multiplications;
-    c.additions -= before.additions;
-    c.divisions -= before.divisions;
-    c.comparisons -= before.comparisons;
-    for (Function f = 0; f <= GATE_SLOPE; f++)
-        c.calls[f] -= before.calls[f];
-    c.peak -= before.alive;
-    c.alive -= before.alive;
-    return c;
-}
-
-static Counts count(Form form, Shape s)
-{
-    System *in = counting_system();
-    Head h = head_of(in, s);
-    Answers answers = {
-        .O = matrix(in, s.L, s.d), .lse = matrix(in, s.L, 1), .U = matrix(in, s.L, s.d)};
-    Matrix D = matrix(in, s.L, s.d), dO = matrix(in, s.L, s.d);
-    Gradients g = gradients_for(&h);
-    if (form == SEQUENTIAL || form == PARALLEL)
-        answers.SU = matrix(in, s.L, s.L);
-    Counts before = counting_read(in);
-    switch (form) {
-    case SEQUENTIAL:
-        sequential(&h, &answers);
-        break;
-    case PARALLEL:
-        parallel(&h, &answers);
-        break;
-    case DECODE:
-        decode(&h, &answers);
-        break;
-    case BACKWARD:
-        backward(&h, dO, &g);
-        break;
-    case BLOCKWISE:
-        blockwise(&h, s.B, &answers, D);
-        break;
-    case BACKWARD_SUBTRACTING:
-        backward_blockwise(&h, s.B, &answers, D, dO, BY_SUBTRACTION, &g);
-        break;
-    case BACKWARD_RECOMPUTING:
-    case FORMS:
-        backward_blockwise(&h, s.B, &answers, D, dO, BY_RECOMPUTATION, &g);
-        break;
-    }
-    Counts c = counted_since(before, in);
-    system_free(in);
-    return c;
-}
-
 static void must_equal(const char *form, Shape s, const char *what, uint64_t got, uint64_t expected)
 {
     if (got == expected)
@@ -160,9 +44,9 @@ static void counts_must_equal(const char *form, Shape s, Counts got, Counts expe
     must_equal(form, s, "numbers left behind", got.alive, 0);
 }
 
-static void form_must_obey(Form form, Shape s)
+static void form_must_obey(Costed form, Shape s)
 {
-    counts_must_equal(form_names[form], s, count(form, s), formula(form, s));
+    counts_must_equal(costed_names[form], s, costed_counted(form, s), costed_formula(form, s));
 }
 
 /* ---- tests ---------------------------------------------------------------------------------- */
@@ -203,7 +87,8 @@ static void counts_are_the_formulas_for_every_small_shape(void **state)
         for (uint64_t d = 1; d <= 3; d++)
             for (uint64_t W = 0; W <= L + 1; W++)
                 for (uint64_t B = 1; B <= L; B++)
-                    for (Form form = B == 1 ? SEQUENTIAL : BLOCKWISE; form < FORMS; form++)
+                    for (Costed form = B == 1 ? COSTED_SEQUENTIAL : COSTED_BLOCKWISE; form < COSTED;
+                         form++)
                         form_must_obey(form, (Shape){L, d, W <= L ? W : NO_WINDOW, B});
 }
 
@@ -218,7 +103,8 @@ static void counts_are_the_formulas_for_sampled_large_shapes(void **state)
     };
     size_t n = sizeof samples / sizeof samples[0];
     for (size_t k = 0; k < n && k < repetitions(10 * n); k++)
-        for (Form form = samples[k].L > 130 && k != 4 ? PARALLEL : SEQUENTIAL; form < FORMS; form++)
+        for (Costed form = samples[k].L > 130 && k != 4 ? COSTED_PARALLEL : COSTED_SEQUENTIAL;
+             form < COSTED; form++)
             form_must_obey(form, samples[k]);
 }
 
@@ -230,13 +116,13 @@ static void decoding_obeys_the_formula_at_every_token(void **state)
         for (uint64_t t = 0; t < 40; t++) {
             Shape s = {40, 3, windows[k], 0};
             System *in = counting_system();
-            Head h = head_of(in, s);
+            Head h = head_counted(in, s);
             Cache cache = cache_empty(in, s.L, s.d);
             Matrix o = matrix(in, 1, s.d), lse = matrix(in, 1, 1);
             cache.length = t;
             Counts before = counting_read(in);
             decode_step(&cache, &h, t, o, lse);
-            counts_must_equal("a decoded token", s, counted_since(before, in), token_formula(s, t));
+            counts_must_equal("a decoded token", s, counts_since(before, in), token_formula(s, t));
             system_free(in);
         }
 }
@@ -248,7 +134,7 @@ static void recomputing_D_costs_gates_that_subtraction_has_at_hand(void **state)
     (void)state;
     for (uint64_t W = 0; W < 40; W += 13) {
         Shape s = {37, 3, W ? W : NO_WINDOW, 8};
-        Counts a = count(BACKWARD_SUBTRACTING, s), b = count(BACKWARD_RECOMPUTING, s);
+        Counts a = costed_counted(COSTED_SUBTRACTING, s), b = costed_counted(COSTED_RECOMPUTING, s);
         uint64_t anew = b.calls[SIGMOID] - a.calls[SIGMOID];
         assert_int_equal(anew, pairs_ahead(24, s.W));
         assert_int_equal(b.multiplications - a.multiplications, anew);
@@ -268,12 +154,12 @@ static void prefilling_costs_a_blockwise_pass_and_the_last_blocks_keys(void **st
                 Shape s = {L, 3, W <= L ? W : NO_WINDOW, B};
                 uint64_t last = L - (L - 1) / B * B;
                 System *in = counting_system();
-                Head h = head_of(in, s);
+                Head h = head_counted(in, s);
                 Cache cache = cache_empty(in, L, s.d);
                 Matrix O = matrix(in, L, s.d), lse = matrix(in, L, 1);
                 Counts before = counting_read(in);
                 prefill(&cache, &h, 0, L, B, O, lse);
-                Counts c = counted_since(before, in), expected = blockwise_formula(s);
+                Counts c = counts_since(before, in), expected = blockwise_formula(s);
                 uint64_t more = pairs_ahead(L, s.W) - pairs_ahead(L - last, s.W);
                 must_equal("prefill", s, "multiply-adds", c.multiply_adds,
                            expected.multiply_adds + s.d * more);
@@ -282,13 +168,22 @@ static void prefilling_costs_a_blockwise_pass_and_the_last_blocks_keys(void **st
             }
 }
 
+static void a_polynomial_has_its_degree(void **state)
+{
+    (void)state;
+    assert_int_equal(degree_of((const uint64_t[]){7, 7, 7, 7}, 4), 0);
+    assert_int_equal(degree_of((const uint64_t[]){9, 7, 5, 3}, 4), 1);
+    assert_int_equal(degree_of((const uint64_t[]){0, 1, 8, 27, 64, 125}, 6), 3);
+    assert_int_equal(degree_of((const uint64_t[]){1, 2, 4, 8, 16, 32}, 6), 6); /* no polynomial */
+}
+
 /* ---- exponents: d = 16, B = 64 or 16, no window --------------------------------------------- */
 
 enum { DEGREES = 4 };
 
 typedef struct Growth {
     const char *what;
-    Form form;
+    Costed form;
     bool memory;          /* otherwise multiply-adds */
     uint64_t B, from, to; /* L doubles */
     double coefficient[DEGREES];
@@ -313,12 +208,19 @@ static void fitted_exponents_lie_within_the_local_ones(void **state)
     (void)state;
     const double d = 16, B = 64, e = (B + 1) / 4, b = 16;
     const Growth growths[] = {
-        {"sequential", SEQUENTIAL, false, 64, 16, 128, {0, 7 * d / 6, 3 * d / 2, d / 3}, 3},
-        {"parallel", PARALLEL, false, 64, 128, 1024, {0, d / 2 - 1. / 6, 5 * d / 2, 1. / 6}, 3},
-        {"backward", BACKWARD, false, 64, 128, 1024, {0, 4 * d - .5, 6 * d, .5}, 3},
-        {"decode", DECODE, false, 64, 64, 512, {0, d / 2, 5 * d / 2}, 2},
+        {"sequential", COSTED_SEQUENTIAL, false, 64, 16, 128, {0, 7 * d / 6, 3 * d / 2, d / 3}, 3},
+        {"parallel",
+         COSTED_PARALLEL,
+         false,
+         64,
+         128,
+         1024,
+         {0, d / 2 - 1. / 6, 5 * d / 2, 1. / 6},
+         3},
+        {"backward", COSTED_BACKWARD, false, 64, 128, 1024, {0, 4 * d - .5, 6 * d, .5}, 3},
+        {"decode", COSTED_DECODE, false, 64, 64, 512, {0, d / 2, 5 * d / 2}, 2},
         {"blockwise",
-         BLOCKWISE,
+         COSTED_BLOCKWISE,
          false,
          64,
          128,
@@ -326,7 +228,7 @@ static void fitted_exponents_lie_within_the_local_ones(void **state)
          {d * (B * B + B) / 2, d * (.5 - B) + (B * B - 1) / 6 - B * e, 5 * d / 2 + e},
          2},
         {"backward_blockwise",
-         BACKWARD_SUBTRACTING,
+         COSTED_SUBTRACTING,
          false,
          64,
          128,
@@ -334,9 +236,9 @@ static void fitted_exponents_lie_within_the_local_ones(void **state)
          {d * (2 * B * B + B), d * (2.5 - 7 * B / 2) + 3 * ((B * B - 1) / 6 - B * e),
           7 * d + 3 * e},
          2},
-        {"parallel's memory", PARALLEL, true, 64, 128, 1024, {2, 2 * d + 4, 8}, 2},
+        {"parallel's memory", COSTED_PARALLEL, true, 64, 128, 1024, {2, 2 * d + 4, 8}, 2},
         {"backward_blockwise's memory",
-         BACKWARD_SUBTRACTING,
+         COSTED_SUBTRACTING,
          true,
          16,
          64,
@@ -349,7 +251,7 @@ static void fitted_exponents_lie_within_the_local_ones(void **state)
         double x[16], y[16], c0, slope, v[4], lowest = INFINITY, highest = -INFINITY;
         size_t n = 0;
         for (uint64_t L = w->from; L <= w->to; L *= 2, n++) {
-            Counts c = count(w->form, (Shape){L, (uint64_t)d, NO_WINDOW, w->B});
+            Counts c = costed_counted(w->form, (Shape){L, (uint64_t)d, NO_WINDOW, w->B});
             double counted = (double)(w->memory ? c.peak : c.multiply_adds), f = 0;
             for (int k = DEGREES; k-- > 0;)
                 f = f * (double)L + w->coefficient[k];
@@ -383,6 +285,7 @@ int main(void)
         cmocka_unit_test(decoding_obeys_the_formula_at_every_token),
         cmocka_unit_test(recomputing_D_costs_gates_that_subtraction_has_at_hand),
         cmocka_unit_test(prefilling_costs_a_blockwise_pass_and_the_last_blocks_keys),
+        cmocka_unit_test(a_polynomial_has_its_degree),
         cmocka_unit_test(fitted_exponents_lie_within_the_local_ones),
     };
     return cmocka_run_group_tests_name("counting", tests, NULL, NULL);
