@@ -106,11 +106,10 @@ static void backward_in_reals(Verdict *v, Misprint m, const Direction *l)
     in->op->get(in, found, gradient_on_line(&printed, l).entries);
     mpfr_sub(found, found, tangent, MPFR_RNDN);
     v->off_printed = log10_of(log2_of(found) - log2_of(tangent));
-    gradient_along(found, BLOCKS_SUBTRACTED, l, BLOCK, BITS);
+    way_gradient(found, BLOCKS_SUBTRACTED, l, BLOCK, BITS);
     mpfr_sub(found, found, tangent, MPFR_RNDN);
     v->off_taken = log10_of(log2_of(found) - log2_of(tangent));
-    v->allowed = log10_of(log2_gradient_bound(BLOCKS_SUBTRACTED, l, BLOCK, BITS) -
-                          log2_of(tangent));
+    v->allowed = log10_of(log2_way_bound(BLOCKS_SUBTRACTED, l, BLOCK, BITS) - log2_of(tangent));
     mpfr_clears(tangent, found, (mpfr_ptr)0);
     system_free(in);
 }

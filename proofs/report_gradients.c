@@ -33,10 +33,10 @@ static void digits(Page *p)
         "bits|dense|at most|blockwise by (33)|at most|blockwise, recomputed|at most");
     for (size_t k = 0; k < PRECISIONS; k++) {
         for (Way way = DENSE; way < WAYS; way++) {
-            gradient_along(found, way, &l, BLOCK, (long)bits[k]);
+            way_gradient(found, way, &l, BLOCK, (long)bits[k]);
             mpfr_sub(scratch, found, truth, MPFR_RNDN);
             off[way][k] = log2_of(scratch) - log2_of(truth);
-            bound[way][k] = log2_gradient_bound(way, &l, BLOCK, (long)bits[k]) - log2_of(truth);
+            bound[way][k] = log2_way_bound(way, &l, BLOCK, (long)bits[k]) - log2_of(truth);
             within = within && off[way][k] <= bound[way][k];
         }
         page_row(p, "%.0f|%.1f|%.1f|%.1f|%.1f|%.1f|%.1f", bits[k], off[0][k], bound[0][k],
@@ -78,12 +78,12 @@ static void components(Page *p)
     for (size_t k = 0; k < n; k++) {
         line_along(&l, k);
         tangent_of_definition(truth, &l, EXACT);
-        gradient_along(found, DENSE, &l, BLOCK, 256);
+        way_gradient(found, DENSE, &l, BLOCK, 256);
         bool zero = mpfr_zero_p(truth) && mpfr_zero_p(found);
         expected = expected && zero == is_always_zero(k);
         zeros += zero;
         mpfr_sub(found, found, truth, MPFR_RNDN);
-        double off = log2_of(found), bound = log2_gradient_bound(DENSE, &l, BLOCK, 256);
+        double off = log2_of(found), bound = log2_way_bound(DENSE, &l, BLOCK, 256);
         past += off > bound; /* -inf: exact */
         if (!zero) {
             share = fmax(share, off - bound);
@@ -129,7 +129,7 @@ static Differences central_differences(const Direction *l)
     Differences r = {.rounding = 0};
     mpfr_t slope, f[2][2], difference;
     mpfr_inits2(WIDE, slope, f[0][0], f[0][1], f[1][0], f[1][1], difference, (mpfr_ptr)0);
-    gradient_along(slope, DENSE, l, BLOCK, EXACT);
+    way_gradient(slope, DENSE, l, BLOCK, EXACT);
     for (int k = 0; k < STEPS; k++) {
         double h = ldexp(1, -FIRST - k);
         for (int exact = 0; exact < 2; exact++) {

@@ -31,14 +31,14 @@ static Matrix along(System *in, Way way, const Direction *l, size_t block)
     return gradient_on_line(&g, l);
 }
 
-void gradient_along(mpfr_t y, Way way, const Direction *l, size_t block, long bits)
+void way_gradient(mpfr_t y, Way way, const Direction *l, size_t block, long bits)
 {
     System *in = mpfr_system(bits);
     in->op->get(in, y, along(in, way, l, block).entries);
     system_free(in);
 }
 
-double log2_gradient_bound(Way way, const Direction *l, size_t block, long bits)
+double log2_way_bound(Way way, const Direction *l, size_t block, long bits)
 {
     Format format;
     int shift;

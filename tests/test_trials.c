@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "directions.h"
+#include "rounding_bounds.h"
 #include "trials.h"
 
 #include <math.h>
@@ -40,6 +41,23 @@ static void gaps_are_relative_to_the_largest_entry(void **state)
     assert_true(log2_gap(x, y) == -23);
     system_free(a);
     system_free(b);
+}
+
+/* The sizes of B's entries less their own errors, and both errors of a difference. */
+static void a_bound_of_a_gap_adds_both_errors(void **state)
+{
+    (void)state;
+    Format format;
+    int shift;
+    System *in = rounding_bounds_system(60, &format, &shift);
+    Matrix A = matrix_from(in, 1, 2, (double[]){1, 2}), B = matrix_from(in, 1, 2, (double[]){1, 2});
+    assert_true(log2_gap_bound(A, B, shift) == -INFINITY);
+    ((Bounded *)entry(A, 0, 0))->error = 0.25;
+    ((Bounded *)entry(B, 0, 0))->error = 0.75;
+    assert_true(log2_gap_bound(A, B, shift) == -1 - 7); /* 1 of 2, for 2^(60 - 53) as narrow */
+    ((Bounded *)entry(B, 0, 1))->error = 1;
+    assert_true(log2_gap_bound(A, B, shift) == -7); /* of 2 only 1 is sure */
+    system_free(in);
 }
 
 static void a_line_has_its_slope(void **state)
@@ -105,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_different_entry_is_counted),
         cmocka_unit_test(gaps_are_relative_to_the_largest_entry),
+        cmocka_unit_test(a_bound_of_a_gap_adds_both_errors),
         cmocka_unit_test(a_line_has_its_slope),
         cmocka_unit_test(points_of_a_line_are_exact),
         cmocka_unit_test(one_token_s_tangent_is_known),
