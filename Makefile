@@ -72,7 +72,7 @@ $B/libcastle.a: $(LIBRARY)
 
 $B/libcastle.so: $(LIBRARY)
 	@echo '  LINK $@'
-	@echo '{ global: castle_truth; castle_judge; castle_version; local: *; };' > $B/libcastle.map
+	@echo '{ global: castle_truth; castle_judge; castle_references; castle_version; local: *; };' > $B/libcastle.map
 	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-soname,libcastle.so.0 \
 	    -Wl,--version-script=$B/libcastle.map $^ $(LIBS) -o $@
 

@@ -55,6 +55,65 @@ static void the_truth_is_right_and_a_changed_truth_is_not(void **state)
     }
 }
 
+/* z from the references is the verdict's z, for every answer and variant. */
+static void references_are_what_verdicts_are_made_of(void **state)
+{
+    (void)state;
+    struct castle_problem p = problem();
+    static double dout[L * D];
+    char why[256] = "";
+    for (size_t i = 0; i < (size_t)L * D; i++)
+        dout[i] = (double)((5 * i) % 7) / 4 - 0.75;
+    p.dout = dout;
+    for (int variant = 0; variant <= CASTLE_VARIANT_WITHOUT_SILU; variant++) {
+        static double value[CASTLE_ANSWERS][L * D], tail[CASTLE_ANSWERS][L * D],
+            sigma[CASTLE_ANSWERS][L * D], bound[CASTLE_ANSWERS][L * D];
+        struct castle_reference wanted[CASTLE_ANSWERS];
+        p.variant = (enum castle_variant)variant;
+        for (size_t a = 0; a < CASTLE_ANSWERS; a++)
+            wanted[a] = (struct castle_reference){value[a], tail[a], sigma[a], bound[a]};
+        assert_int_equal(castle_references(&p, "float32", wanted, why, sizeof why), 0);
+        for (int a = 0; a < CASTLE_ANSWERS; a++) {
+            double x[L * D], answered[L * D], z = 0, of_bound = 0, slack = 0;
+            struct castle_verdict v;
+            size_t n = (size_t)L * (a == CASTLE_LSE ? 1 : D);
+            assert_int_equal(castle_truth(&p, (enum castle_answer)a, x, NULL, why, sizeof why), 0);
+            assert_memory_equal(x, value[a], n * sizeof *x);
+            for (size_t i = 0; i < n; i++) {
+                answered[i] = (float)x[i];
+                double error = fabs((answered[i] - x[i]) - tail[a][i]);
+                if (error > 0) {
+                    z = fmax(z, error / sigma[a][i]);
+                    of_bound = fmax(of_bound, error / bound[a][i]);
+                    slack = fmax(slack, fabs(tail[a][i]) / sigma[a][i]);
+                }
+            }
+            assert_int_equal(
+                castle_judge(&p, "float32", (enum castle_answer)a, answered, &v, why, sizeof why),
+                0);
+            assert_int_equal(v.judgement, CASTLE_RIGHT);
+            assert_true(z > 0 || variant == CASTLE_VARIANT_WITHOUT_CAUSAL_KEYS);
+            /* castle_judge takes no tail; three roundings more */
+            assert_true(fabs(v.z - z) <= slack + z * 0x1p-50);
+            assert_true(fabs(v.error_over_bound - of_bound) <= slack + of_bound * 0x1p-50);
+        }
+    }
+}
+
+static void a_variant_is_another_kernel(void **state)
+{
+    (void)state;
+    struct castle_problem p = problem();
+    double o[3][L * D];
+    for (int variant = 0; variant < 3; variant++) {
+        p.variant = (enum castle_variant)variant;
+        assert_int_equal(castle_truth(&p, CASTLE_O, o[variant], NULL, NULL, 0), 0);
+    }
+    assert_memory_not_equal(o[0], o[1], sizeof o[0]);
+    assert_memory_not_equal(o[0], o[2], sizeof o[0]);
+    assert_memory_not_equal(o[1], o[2], sizeof o[0]);
+}
+
 static void arguments_that_cannot_be_used_get_a_sentence(void **state)
 {
     (void)state;
@@ -74,6 +133,15 @@ static void arguments_that_cannot_be_used_get_a_sentence(void **state)
     REFUSED(castle_truth(&q, CASTLE_O, x, NULL, why, sizeof why), "scale");
     REFUSED(castle_truth(&p, (enum castle_answer)9, x, NULL, why, sizeof why), "no such answer");
     REFUSED(castle_judge(&p, "float33", CASTLE_O, x, &v, why, sizeof why), "float33");
+    q = p, q.variant = (enum castle_variant)3;
+    REFUSED(castle_truth(&q, CASTLE_O, x, NULL, why, sizeof why), "no such variant");
+    struct castle_reference wanted[CASTLE_ANSWERS] = {{0}};
+    REFUSED(castle_references(&p, "float32", wanted, why, sizeof why), "all NULL");
+    wanted[CASTLE_DQU].sigma = x;
+    REFUSED(castle_references(&p, "float32", wanted, why, sizeof why), "dout is NULL");
+    wanted[CASTLE_DQU].sigma = NULL, wanted[CASTLE_O].bound = x;
+    REFUSED(castle_references(&p, "float33", wanted, why, sizeof why), "float33");
+    REFUSED(castle_references(&p, NULL, wanted, why, sizeof why), "NULL");
     REFUSED(castle_judge(&p, NULL, CASTLE_O, x, &v, why, sizeof why), "NULL");
 #undef REFUSED
     assert_int_equal(castle_truth(&p, CASTLE_O, NULL, NULL, NULL, 0), -1);
@@ -83,6 +151,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_truth_is_right_and_a_changed_truth_is_not),
+        cmocka_unit_test(references_are_what_verdicts_are_made_of),
+        cmocka_unit_test(a_variant_is_another_kernel),
         cmocka_unit_test(arguments_that_cannot_be_used_get_a_sentence),
     };
     return cmocka_run_group_tests_name("castle", tests, NULL, NULL);

@@ -22,6 +22,7 @@ static int refuse(char *why, size_t size, const char *sentence)
 static int take_problem(Problem *p, const struct castle_problem *given, int answer, char *why,
                         size_t why_size)
 {
+    static const Variant variants[] = {CASTLE, WITHOUT_CAUSAL_KEYS, WITHOUT_SILU};
     const double *inputs[INPUTS] = {given->qu, given->ku, given->vu,
                                     given->qc, given->kc, given->vc};
     *p = (Problem){.length = given->length,
@@ -37,6 +38,9 @@ static int take_problem(Problem *p, const struct castle_problem *given, int answ
         return refuse(why, why_size, "length or dim is 0; expected at least 1");
     if (!isfinite(p->scale))
         return refuse(why, why_size, "scale is not finite; expected a number, 0 for 1/sqrt(dim)");
+    if ((int)given->variant < 0 || given->variant > CASTLE_VARIANT_WITHOUT_SILU)
+        return refuse(why, why_size, "no such variant; expected a member of enum castle_variant");
+    p->variant = variants[given->variant];
     if (answer < 0 || answer >= HEAD_ANSWERS)
         return refuse(why, why_size, "no such answer; expected one of CASTLE_O to CASTLE_DVC");
     if (answer >= FORWARD_ANSWERS && !given->dout)
@@ -101,5 +105,52 @@ int castle_judge(const struct castle_problem *given, const char *arithmetic,
                                        .not_finite = v.not_finite};
     oracle_free(o);
     free(scores[answer]);
+    return 0;
+}
+
+static void copy(double *to, const double *from, size_t n)
+{
+    if (to)
+        memcpy(to, from, n * sizeof *to);
+}
+
+/* The last answer that is wanted decides whether gradients are: these come last. -1: none is. */
+static int last_wanted(const struct castle_reference *wanted)
+{
+    int last = -1;
+    for (int a = 0; a < HEAD_ANSWERS; a++)
+        if (wanted[a].value || wanted[a].tail || wanted[a].sigma || wanted[a].bound)
+            last = a;
+    return last;
+}
+
+int castle_references(const struct castle_problem *given, const char *arithmetic,
+                      const struct castle_reference wanted[CASTLE_ANSWERS], char *why,
+                      size_t why_size)
+{
+    Problem p;
+    Arithmetic declared;
+    char sentence[300];
+    if (!arithmetic || !wanted)
+        return refuse(why, why_size, "arithmetic or wanted is NULL");
+    int last = last_wanted(wanted);
+    if (last < 0)
+        return refuse(why, why_size, "wanted is all NULL; expected room for some answer");
+    if (take_problem(&p, given, last, why, why_size) != 0)
+        return -1;
+    if (!arithmetic_parse(&declared, arithmetic, sentence, sizeof sentence))
+        return refuse(why, why_size, sentence);
+    Oracle *o = oracle(&p, true, false);
+    Scales *s = error_scales(&p, &declared, o, SCALE_SEED);
+    for (int a = 0; a <= last; a++) {
+        const Truth *t = &o->truth[a];
+        size_t n = t->rows * t->cols;
+        copy(wanted[a].value, t->value, n);
+        copy(wanted[a].tail, t->tail, n);
+        copy(wanted[a].sigma, s->sigma[a], n);
+        copy(wanted[a].bound, s->bound[a], n);
+    }
+    scales_free(s);
+    oracle_free(o);
     return 0;
 }

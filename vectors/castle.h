@@ -26,12 +26,20 @@ extern "C" {
 
 #define CASTLE_NO_WINDOW SIZE_MAX
 
+/* The paper's ablations; zero is CASTLE itself. */
+enum castle_variant {
+    CASTLE_VARIANT_CASTLE,
+    CASTLE_VARIANT_WITHOUT_CAUSAL_KEYS, /* score -SiLU(sU) */
+    CASTLE_VARIANT_WITHOUT_SILU         /* score sC - sU */
+};
+
 struct castle_problem {
     size_t length, dim;                        /* L and d, at least 1 */
     const double *qu, *ku, *vu, *qc, *kc, *vc; /* each L x d */
     const double *dout;                        /* gradient of o, L x d; NULL: no gradients */
     double scale;                              /* 0 stands for 1/sqrt(d) */
     size_t window;                             /* W, or CASTLE_NO_WINDOW */
+    enum castle_variant variant;
 };
 
 /* All L x d, but lse, which is L x 1. Gradients need `dout`. */
@@ -44,7 +52,8 @@ enum castle_answer {
     CASTLE_DVU,
     CASTLE_DQC,
     CASTLE_DKC,
-    CASTLE_DVC
+    CASTLE_DVC,
+    CASTLE_ANSWERS /* how many there are */
 };
 enum castle_judgement { CASTLE_RIGHT, CASTLE_SUSPECT, CASTLE_WRONG };
 
@@ -67,6 +76,19 @@ struct castle_verdict {
  * "bfloat16" or "float16", optionally followed by ",key=format" for single roundings. */
 int castle_judge(const struct castle_problem *, const char *arithmetic, enum castle_answer,
                  const double *answered, struct castle_verdict *, char *why, size_t why_size);
+
+/* What verdicts are made of, one number for each element of an answer: the truth and its tail, as
+ * castle_truth has them; sigma, the standard deviation of the error that `arithmetic` makes (NaN where
+ * there is none); bound, the largest error that it can make. NULL: not asked for. */
+struct castle_reference {
+    double *value, *tail, *sigma, *bound;
+};
+
+/* All answers at once, which takes as long as one alone: wanted[CASTLE_O], wanted[CASTLE_LSE], ... Those
+ * of gradients must be all NULL where there is no `dout`. */
+int castle_references(const struct castle_problem *, const char *arithmetic,
+                      const struct castle_reference wanted[CASTLE_ANSWERS], char *why,
+                      size_t why_size);
 
 const char *castle_version(void);
 
