@@ -20,7 +20,8 @@ ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && ech
 LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lzip -lm
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
-COMMANDS = ref/main.c $(wildcard vectors/command_*.c docs/command_*.c) proofs/verify.c
+COMMANDS = ref/main.c $(wildcard vectors/command_*.c vectors/check_kernel*.c docs/command_*.c) \
+           proofs/verify.c
 STABILITY = proofs/stability_main.c
 KILL_MATRIX = proofs/kill_matrix_main.c
 REPORT = proofs/report_main.c
@@ -73,7 +74,7 @@ $B/libcastle.a: $(LIBRARY)
 $B/libcastle.so: $(LIBRARY)
 	@echo '  LINK $@'
 	@echo '{ global: castle_truth; castle_judge; castle_references; castle_version; local: *; };' > $B/libcastle.map
-	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-soname,libcastle.so.0 \
+	@$(CC) -shared -fopenmp $(CFLAGS) -Wl,-z,defs -Wl,-soname,libcastle.so.0 \
 	    -Wl,--version-script=$B/libcastle.map $^ $(LIBS) -o $@
 
 $B/castle: $(call objects,$(COMMANDS)) $B/libcastle.a
