@@ -275,7 +275,7 @@ format:                                          ## clang-format in place
 install: all $B/libcastle.a                      ## program, library, header, man pages to PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man5
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/castle/python
 	install -m 755 $B/castle $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $B/libcastle.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $B/libcastle.so $(DESTDIR)$(PREFIX)/lib/libcastle.so.0
@@ -283,6 +283,7 @@ install: all $B/libcastle.a                      ## program, library, header, ma
 	install -m 644 vectors/castle.h vectors/castle_kernel.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 docs/castle.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/castle-vectors.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 vectors/python/castle_vectors.py $(DESTDIR)$(PREFIX)/share/castle/python/
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: castle' \
 	    'Description: reference and verification suite for CASTLE attention' \
 	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lcastle' \
