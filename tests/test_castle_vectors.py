@@ -310,34 +310,40 @@ def jax():
 # ---- pytest --------------------------------------------------------------------------------------
 
 
+def run_pytest(test, silu):
+    """What pytest says of a test of numpy_kernel.py, with this in the place of SiLU(SU)."""
+    kernel = pathlib.Path("vectors/examples/numpy_kernel.py").read_text()
+    assert "su * sigmoid(su)" in kernel
+    (SCRATCH / "mykernel.py").write_text(kernel.replace("su * sigmoid(su)", silu) + textwrap.dedent("""
+        def castle(scale, window, **inputs):
+            return forward(*inputs.values(), np.float32(scale), window or np.inf)
+        """))
+    (SCRATCH / "test_it.py").write_text(test)
+    path = os.pathsep.join(["vectors/python", str(SCRATCH)])
+    ran = subprocess.run([sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                          str(SCRATCH / "test_it.py")], env={**os.environ, "PYTHONPATH": path},
+                         capture_output=True, text=True, check=False)
+    for f in ("mykernel.py", "test_it.py"):
+        (SCRATCH / f).unlink()
+    return ran.stdout + ran.stderr
+
+
 def pytest():
-    """The two lines of the docstring, with a right kernel and with one that forgets SiLU."""
+    """The two lines of the docstring, and those of the guide, with right kernels and one without SiLU."""
     lines = [x[4:] for x in cv.__doc__.splitlines() if "parametrize" in x or "def test_castle" in x]
     assert len(lines) == 2
-    for expected, silu in ((0, "su * sigmoid(su)"), (1, "su")):
-        kernel = pathlib.Path("vectors/examples/numpy_kernel.py").read_text()
-        assert "su * sigmoid(su)" in kernel
-        (SCRATCH / "the_kernel.py").write_text(kernel.replace("su * sigmoid(su)", silu))
-        (SCRATCH / "test_it.py").write_text(textwrap.dedent("""\
-            import castle_vectors, numpy, pytest, the_kernel
+    head = "import castle_vectors, pytest\nfrom mykernel import castle\nkernel = lambda **x: castle(**x)[0]\n"
+    few = "tiny-three-*"
+    said = run_pytest(head + "\n".join(lines).replace("plain-*", few), "su * sigmoid(su)")
+    assert f"{len(cv.cases(glob=few, types='f32'))} passed" in said, said
 
-            def kernel(scale, window, **inputs):
-                o, lse, u = the_kernel.forward(*inputs.values(), numpy.float32(scale), window or numpy.inf)
-                return {"o": o, "lse": lse, "u": u}
-
-            """).replace("plain", "x") + "\n".join(lines).replace("plain-*", "ragged-*") + "\n")
-        path = os.pathsep.join(["vectors/python", str(SCRATCH)])
-        ran = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                              str(SCRATCH / "test_it.py")], env={**os.environ, "PYTHONPATH": path,
-                                                                 "PYTHONDONTWRITEBYTECODE": "1"},
-                             capture_output=True, text=True, check=False)
-        assert ran.returncode == expected, ran.stdout + ran.stderr
-        n = len(cv.cases(glob="ragged-*", types="f32"))
-        assert f"{n} {'failed' if expected else 'passed'}" in ran.stdout, ran.stdout
-        if expected:
-            assert "test_castle[ragged-67-f32]" in ran.stdout and "o: wrong at [0, 0, " in ran.stdout
-    for f in ("the_kernel.py", "test_it.py"):
-        (SCRATCH / f).unlink()
+    guide = pathlib.Path("docs/using-the-vectors.md").read_text().split("## Tests in Python")[1]
+    block, n = guide.split("```")[1].removeprefix("python\n"), len(cv.cases(glob="ragged-*", types="f32"))
+    if LONG:
+        assert f"{n} passed" in run_pytest(block, "su * sigmoid(su)")
+    said = run_pytest(block, "su")
+    assert f"{n} failed" in said and "test_castle[ragged-67-f32]" in said, said
+    assert "Wrong: ragged-67-f32: o: wrong at [0, 0, " in said, said
 
 
 globals()[sys.argv[1]]()
