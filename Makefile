@@ -281,8 +281,8 @@ install: all $B/libcastle.a                      ## program, library, header, ma
 	install -m 755 $B/libcastle.so $(DESTDIR)$(PREFIX)/lib/libcastle.so.0
 	ln -sf libcastle.so.0 $(DESTDIR)$(PREFIX)/lib/libcastle.so
 	install -m 644 vectors/castle.h vectors/castle_kernel.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 docs/castle.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 docs/castle-vectors.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 $(wildcard docs/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(wildcard docs/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 vectors/python/castle_vectors.py $(DESTDIR)$(PREFIX)/share/castle/python/
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: castle' \
 	    'Description: reference and verification suite for CASTLE attention' \

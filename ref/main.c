@@ -42,7 +42,7 @@ static void usage(FILE *out)
           "  castle list --family neg\n"
           "  castle explain \"the horse raced past the barn fell\"\n"
           "  castle verify\n\n"
-          "`castle COMMAND --help` explains a command; `man castle` has it all.\n"
+          "`castle COMMAND --help` explains a command; `man castle-COMMAND` has it all.\n"
           "Exit status: 0 right, 1 the kernel is wrong, 2 unusable input or options.\n",
           out);
 }

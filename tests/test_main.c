@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The castle program as a whole: its commands, their help against the man page, and its output. */
+/* The castle program as a whole: its commands, their help, and its output. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,64 +60,6 @@ static void there_must_be_a_command(void **state)
     assert_int_equal(end, '\n');
 }
 
-/* Whether the manual has the line ".It Fl x ... , Fl -name ..." (without x: ".It Fl -name ..."). */
-static bool in_manual(const char *manual, char letter, const char *name)
-{
-    char wanted[80];
-    size_t length = (size_t)snprintf(wanted, sizeof wanted, "Fl -%s", name);
-    for (const char *at = manual; (at = strstr(at, "\n.It Fl ")); at++) {
-        const char *line = at + 8, *end = strchr(line, '\n');
-        const char *found = strstr(at + 5, wanted);
-        if (strncmp(line, "\\&", 2) == 0)
-            line += 2;
-        if (found && found < end && strchr(" \n", found[length]) &&
-            (letter ? line[0] == letter && line[1] == ' ' : line[0] == '-'))
-            return true;
-    }
-    return false;
-}
-
-/* Each option of each --help is in the manual, and the manual has no other. */
-static void the_manual_and_the_help_have_the_same_options(void **state)
-{
-    static char all_help[50000];
-    char letter, name[40], wanted[400];
-    size_t size, seen = 0;
-    char *manual = (char *)read_whole_file("docs/castle.1", &size);
-    (void)state;
-    read_command_names();
-    strcpy(all_help, "  --version ");
-    for (size_t k = 0; k < command_count; k++) {
-        (void)snprintf(wanted, sizeof wanted, "\n.Ss castle %s\n", command_names[k]);
-        if (!strstr(manual, wanted))
-            complain("the manual has no section on castle ", command_names[k]);
-        run(command_names[k], "--help");
-        assert_true(strlen(all_help) + strlen(last.out) < sizeof all_help);
-        strcat(all_help, last.out);
-        for (const char *line = last.out; line; line = strchr(line, '\n'), line += line != NULL) {
-            letter = '\0';
-            if (sscanf(line, "  -%c, --%39[a-z-]", &letter, name) != 2 &&
-                (letter = '\0', sscanf(line, "      --%39[a-z-]", name) != 1))
-                continue;
-            seen++;
-            if (!in_manual(manual, letter, name))
-                complain("docs/castle.1 does not explain --", name);
-        }
-    }
-    assert_true(seen >= 14);
-    for (const char *at = manual; (at = strstr(at, "Fl -")); at++) {
-        if (sscanf(at, "Fl -%39[a-z-]", name) != 1 || strcmp(name, "-") == 0)
-            continue;
-        bool known = false;
-        for (const char *h = all_help; !known && (h = strstr(h, "--")); h++)
-            known = strncmp(h + 2, name, strlen(name)) == 0 &&
-                    strchr("= [,\n", h[2 + strlen(name)]) != NULL;
-        if (!known)
-            fail_msg("docs/castle.1 has --%s, which no --help has", name);
-    }
-    free(manual);
-}
-
 static void output_to_a_full_device_is_an_error(void **state)
 {
     static const char *const commands[][6] = {
@@ -148,7 +90,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_help_has_examples_and_fits),
         TEST(there_must_be_a_command),
-        TEST(the_manual_and_the_help_have_the_same_options),
         TEST(output_to_a_full_device_is_an_error),
     };
     return run_command_tests(tests);
