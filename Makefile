@@ -39,12 +39,13 @@ LIBRARY := $(call objects,$(SOURCES)) $(EMBEDDED:%=$B/%.bytes.o)
 
 DUMPS = vectors/dumps
 # Set with `deps` among the goals, so that nothing is compiled before it is installed.
-FIRST := $(filter deps deps-dev deps-bench deps-coq,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-bench deps-coq deps-docs,$(MAKECMDGOALS))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-dev deps-bench deps-coq verify proofs proofs-update proofs-coq stability \
-        mutants docs-numbers vectors vectors-paper vectors-update golden-anew check check-long check-explain bench \
+.PHONY: all deps deps-dev deps-bench deps-coq deps-docs verify proofs proofs-update proofs-coq stability \
+        mutants docs docs-numbers vectors vectors-paper vectors-update golden-anew check check-long \
+        check-explain bench \
         sanitize valgrind lint format install clean help
 
 all: $B/castle $B/libcastle.so                   ## build the program and the library (default)
@@ -95,9 +96,10 @@ PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-o
            libjansson-dev nettle-dev libzip-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind g++ man-db python3-mpmath \
-               python3-gmpy2 python3-numpy python3-jsonschema chromium chromium-driver \
+               python3-gmpy2 python3-numpy python3-jsonschema jq mandoc chromium chromium-driver \
                python3-selenium
 PACKAGES_BENCH = $(PACKAGES_DEV) python3-torch gnuplot-nox
+PACKAGES_DOCS = python3-sphinx python3-myst-parser python3-sphinx-rtd-theme universal-ctags mandoc
 PACKAGES_COQ = coq libcoq-coquelicot libcoq-flocq
 
 # Installs what is missing of $(1), and of $(2) where the distribution has it.
@@ -129,6 +131,9 @@ deps-bench: deps                                 ## ... and what bench compares 
 
 deps-coq:                                        ## what proofs-coq needs, and nothing else does
 	$(call install_packages,$(PACKAGES_COQ),)
+
+deps-docs:                                       ## what docs needs, and nothing else does
+	$(call install_packages,$(PACKAGES_DOCS),)
 
 # ---- the main job --------------------------------------------------------------------------------
 
@@ -171,9 +176,11 @@ $B/kill_matrix: $(call objects,$(KILL_MATRIX)) $B/libcastle.a
 	@echo '  LINK $@'
 	@$(CC) -fopenmp $(CFLAGS) $^ $(LIBS) -o $@
 
-docs-numbers: $B/tutorial                        ## compute the numbers of docs/tutorial.md anew
+docs-numbers: $B/tutorial $B/castle              ## compute the numbers and reports in docs/ anew
 	$B/tutorial docs/tutorial.md > $B/tutorial.md
 	mv $B/tutorial.md docs/tutorial.md
+	awk -v castle=$B/castle -f docs/runs.awk docs/read-a-report.md > $B/read-a-report.md
+	mv $B/read-a-report.md docs/read-a-report.md
 
 $B/tutorial: $(call objects,$(TUTORIAL)) $B/libcastle.a
 	@echo '  LINK $@'
@@ -206,6 +213,18 @@ vectors-update: golden-anew                      ## make them anew, put them int
 	@mkdir -p $(GOLDEN)
 	rm -f $(GOLDEN)/*.safetensors $(GOLDEN)/index.json
 	cp $B/golden/*.safetensors $B/golden/index.json $(GOLDEN)/
+
+# ---- documents as a site ---------------------------------------------------------------------------
+
+# Every warning is an error; then every link is followed.
+docs: export PYTHONDONTWRITEBYTECODE = 1
+docs: export CASTLE_VERSION = $(VERSION)
+docs: | $(FIRST)                                 ## one site of all documents: build/docs/site/index.html
+	@command -v sphinx-build >/dev/null || { echo "sphinx-build is missing (make deps-docs)"; exit 1; }
+	@rm -rf $B/docs
+	@python3 docs/site/pages.py $B/docs/source
+	sphinx-build -q -n -W --keep-going -b html -c docs/site -d $B/docs/doctrees $B/docs/source $B/docs/site
+	@python3 docs/site/check_links.py $B/docs/site
 
 # ---- machine-checked proofs --------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * docs/validate-a-kernel.md and docs/faq.md: the programs they show are the files, run, and are judged
- * right; the report is the program's; figures come from the golden files; declarations can be read.
+ * docs/validate-a-kernel.md, docs/read-a-report.md and docs/faq.md: the programs they show are the files, run,
+ * and are judged right; the reports are the program's; figures come from the golden files; declarations can
+ * be read. (test_docs_commands.c runs the commands.)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 
 #define GUIDE "docs/validate-a-kernel.md"
 #define FAQ "docs/faq.md"
+#define REPORTS "docs/read-a-report.md"
 #define DUMP_C "vectors/loaders/dump.c"
 #define DUMP_TORCH "vectors/loaders/dump_torch.py"
 #define WINDOW_DUMP DUMPS "wrong-window-one-too-wide-bf16.safetensors"
@@ -89,46 +91,95 @@ static void the_dump_from_pytorch_is_right(void **state)
     assert_right(scratch_path("torch.safetensors"));
 }
 
-/* ---- the report ------------------------------------------------------------------------------------------ */
+/* ---- the reports ----------------------------------------------------------------------------------------- */
 
-enum { BOX = 8000 };
-
-/* The box behind the command: its lines, without the four blanks. */
-static void read_box(char box[BOX], const char *guide, const char *command)
+/* What `make docs-numbers` would make of it. */
+static char *refreshed(const char *guide)
 {
-    size_t used = 0;
-    const char *line = strstr(guide, command);
-    assert_non_null(line);
-    for (line = strchr(line, '\n') + 1; *line == '\n' || strncmp(line, "    ", 4) == 0;
-         line = strchr(line, '\n') + 1) {
-        const char *from = *line == '\n' ? line : line + 4;
-        used += (size_t)snprintf(box + used, BOX - used, "%.*s\n", (int)strcspn(from, "\n"), from);
-        assert_true(used < BOX);
+    char variable[600], *text;
+    (void)snprintf(variable, sizeof variable, "castle=%s", program_path());
+    if (program_run(PROGRAM("awk", "-v", variable, "-f", "docs/runs.awk", guide), &text))
+        fail_msg("%s", text);
+    return text;
+}
+
+static void the_reports_are_the_programs(void **state)
+{
+    (void)state;
+    char *guide = text_of(REPORTS), *fresh = refreshed(REPORTS);
+    size_t k = 0, line = 0;
+    for (; guide[k] && guide[k] == fresh[k]; k++)
+        line = guide[k] == '\n' ? k + 1 : line;
+    if (guide[k] != fresh[k])
+        fail_msg(REPORTS " shows\n%.*s\nand should show (make docs-numbers)\n%.*s",
+                 (int)strcspn(guide + line, "\n"), guide + line, (int)strcspn(fresh + line, "\n"),
+                 fresh + line);
+    assert_contains(guide, "check " WINDOW_DUMP " -->");
+    free(guide);
+    free(fresh);
+}
+
+static void boxes_that_do_not_fit_are_refused(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"<!-- begin run echo a -->\n", "a box has no end"},
+        {"<!-- begin run echo a -->\n<!-- begin run echo b -->\n", "the box before has no end"},
+        {"<!-- begin run true -->\n<!-- end run -->\n", "the command prints nothing: true"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        char *text;
+        write_file(scratch_path("guide"), wrong[k][0], strlen(wrong[k][0]));
+        assert_int_equal(
+            program_run(PROGRAM("awk", "-f", "docs/runs.awk", scratch_path("guide")), &text), 1);
+        assert_contains(text, wrong[k][1]);
+        free(text);
     }
 }
 
-/* Text before and behind a line of three points: how the report begins and how it ends. */
-static void the_report_is_the_programs(void **state)
+/* The text with only its boxes left, or only what is around them. */
+static char *half_of(const char *text, bool boxes)
+{
+    char *half = strdup(text);
+    assert_non_null(half);
+    bool inside = false;
+    for (char *line = half; *line;) {
+        size_t n = strcspn(line, "\n");
+        bool fence = strncmp(line, "```", 3) == 0;
+        inside = inside != fence;
+        if (fence || inside != boxes)
+            memset(line, ' ', n);
+        line += n + (line[n] == '\n');
+    }
+    return half;
+}
+
+static void is_in_a_box(void *boxes, Part part[MOST_PARTS])
+{
+    if (!strstr(boxes, part[0]))
+        fail_msg(REPORTS " says %s, which is in none of its reports", part[0]);
+}
+
+/* The figures and the quoted beginnings of lines that the prose speaks of. */
+static void the_prose_speaks_of_these_reports(void **state)
 {
     (void)state;
-    char *guide = text_of(GUIDE), box[BOX];
-    read_box(box, guide, "    $ build/castle check " WINDOW_DUMP "\n");
-    char *points = strstr(box, "  ...\n");
-    assert_non_null(points);
-    *points = '\0';
-    char *tail = points + strlen("  ...\n");
-    for (size_t n = strlen(tail); n > 1 && tail[n - 1] == '\n' && tail[n - 2] == '\n';)
-        tail[--n] = '\0'; /* the empty line behind the box */
-
-    run("check", WINDOW_DUMP);
-    assert_status(WRONG_STATUS);
-    assert_true(strlen(box) > 800 && strlen(tail) > 20);
-    if (strncmp(last.out, box, strlen(box)) != 0)
-        complain("the report does not begin as " GUIDE " shows:\n", box);
-    size_t all = strlen(last.out), n = strlen(tail);
-    if (all < n || strcmp(last.out + all - n, tail) != 0)
-        complain("the report does not end as " GUIDE " shows:\n", tail);
-    free(guide);
+    char *text = text_of(REPORTS), *boxes = half_of(text, true), *prose = half_of(text, false);
+    static const char *const quoted[] = {"agrees with M28 (window-one-too-wide)",
+                                         "arithmetic bfloat16",
+                                         "truth: 6837 numbers certified",
+                                         "the sequential form lies inside every ball",
+                                         "3 past the bound",
+                                         "0 right, 0 suspect, 1 wrong"};
+    assert_int_equal(each_match(strchr(prose, '\n'), "[0-9]+\\.[0-9]+", is_in_a_box, boxes), 1);
+    for (size_t k = 0; k < sizeof quoted / sizeof *quoted; k++) {
+        assert_contains(boxes, quoted[k]);
+        if (strcmp(quoted[k], "3 past the bound") != 0)
+            assert_contains(prose, quoted[k]);
+    }
+    free(text);
+    free(boxes);
+    free(prose);
 }
 
 static void with_its_own_window_it_is_right(void **state)
@@ -250,7 +301,9 @@ int main(void)
         TEST(the_guide_shows_the_programs_as_they_are),
         TEST(the_dump_from_c_is_right),
         TEST(the_dump_from_pytorch_is_right),
-        TEST(the_report_is_the_programs),
+        TEST(the_reports_are_the_programs),
+        TEST(boxes_that_do_not_fit_are_refused),
+        TEST(the_prose_speaks_of_these_reports),
         TEST(with_its_own_window_it_is_right),
         TEST(declarations_can_be_read),
         TEST(the_stage_page_that_the_faq_names_is_printed),
