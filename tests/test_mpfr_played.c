@@ -126,6 +126,44 @@ static void played_float32_is_the_hardware_float(void **unused)
     gsl_rng_free(r);
 }
 
+/* Sums of products alone are fused: the hardware's fmaf(), the first product rounded. */
+static void played_fused_float32_is_the_hardware_fma(void **unused)
+{
+    (void)unused;
+    const unsigned long seed = 5;
+    gsl_rng *r = random_source(seed);
+    Arithmetic a = arithmetic("float32");
+    System *fused = played_fused_system(&a), *plain = played_system(&a);
+    size_t differ = 0;
+    for (long n = 0; n < repetitions(600); n++) {
+        double x[RUN], y[RUN];
+        float sum = 0;
+        for (size_t k = 0; k < RUN; k++) {
+            x[k] = (double)random_float(r, (size_t)n % 6);
+            y[k] = (double)random_float(r, (size_t)n / 6 % 6);
+            float u = (float)x[k], v = (float)y[k];
+            sum = k ? fmaf(u, v, sum) : times(u, v);
+        }
+        Matrix both[2];
+        System *const in[2] = {fused, plain};
+        Scope scope[2];
+        for (size_t s = 0; s < 2; s++) {
+            scope[s] = scope_open(in[s]);
+            both[s] = product(matrix_from(in[s], 1, RUN, x), matrix_from(in[s], RUN, 1, y),
+                              EVERYWHERE);
+        }
+        Case here = {"fused", seed, n, 0, 0};
+        assert_same(here, 0, 0, number_at(both[0], 0, 0), (double)sum);
+        differ += number_at(both[0], 0, 0) != number_at(both[1], 0, 0);
+        for (size_t s = 0; s < 2; s++)
+            scope_close(in[s], scope[s]);
+    }
+    assert_true(differ > 100);
+    system_free(fused);
+    system_free(plain);
+    gsl_rng_free(r);
+}
+
 /* Every pair of edges, through operations on 1 x 1 matrices. */
 static void played_float32_has_the_hardware_s_edges(void **unused)
 {
@@ -335,6 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(played_float32_is_the_hardware_float),
+        cmocka_unit_test(played_fused_float32_is_the_hardware_fma),
         cmocka_unit_test(played_float32_has_the_hardware_s_edges),
         cmocka_unit_test(played_float64_is_the_hardware_double),
         cmocka_unit_test(a_double_enters_float32_as_by_a_cast),

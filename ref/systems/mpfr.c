@@ -3,7 +3,8 @@
  * mpfr.c - MPFR numbers: any precision at run time; or, with a declared arithmetic, a kernel's own
  * formats played exactly: its exponent range, its subnormals, one rounding per operation.
  *
- * Sums run from left to right, each product rounded and then each addition: the plainest order.
+ * Sums run from left to right, each product rounded and then each addition: the plainest order. Or,
+ * fused, each product enters its sum unrounded.
  * Elementary functions are correctly rounded step by step: sigmoid is exp, add, divide.
  *
  * Proved        of a sum in float32: float_computed, float_dot_bound (Binary32Dots.v); Coq computes the
@@ -18,6 +19,7 @@ typedef struct MpfrSystem {
     mpfr_prec_t bits;
     const Format *format;  /* NULL: unbounded exponents */
     Arithmetic arithmetic; /* of a played kernel */
+    bool fused;            /* products enter their sums by fused multiply-add */
 } MpfrSystem;
 
 static MpfrSystem *self(System *in) { return (MpfrSystem *)in; }
@@ -219,7 +221,12 @@ static void dot(System *in, void *z, const void *x, size_t dx, const void *y, si
     if (n > 0) /* 0 + x is x */
         settle(f, c, mpfr_mul(c, a, b, MPFR_RNDN));
     for (size_t k = 1; k < n; k++) {
-        settle(f, term, mpfr_mul(term, a + k * dx, b + k * dy, MPFR_RNDN));
+        mpfr_srcptr ak = a + k * dx, bk = b + k * dy;
+        if (self(in)->fused) {
+            settle(f, c, mpfr_fma(c, ak, bk, c, MPFR_RNDN));
+            continue;
+        }
+        settle(f, term, mpfr_mul(term, ak, bk, MPFR_RNDN));
         settle(f, c, mpfr_add(c, c, term, MPFR_RNDN));
     }
     mpfr_clear(term);
@@ -306,4 +313,11 @@ System *played_system(const Arithmetic *arithmetic)
     s->format = arithmetic->accumulate;
     s->arithmetic = *arithmetic;
     return &s->base;
+}
+
+System *played_fused_system(const Arithmetic *arithmetic)
+{
+    System *s = played_system(arithmetic);
+    self(s)->fused = true;
+    return s;
 }

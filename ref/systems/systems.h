@@ -18,6 +18,9 @@ System *mpfr_system(long bits);
  * overflow included, and every stage to its declared format. The arithmetic is copied. */
 System *played_system(const Arithmetic *arithmetic);
 
+/* The same, but that the products of a sum enter it by fused multiply-add: rounded with it, once. */
+System *played_fused_system(const Arithmetic *arithmetic);
+
 /* Dual numbers, an MPFR value with a tangent: a text that runs over them differentiates itself. dual.h
  * sets and reads tangents. */
 System *dual_system(long bits);
