@@ -400,8 +400,33 @@ static void integers(void **state)
 
 /* ---- special ------------------------------------------------------------------------------------------ */
 
+/* Nearly all keys are subnormal (near normal / 2 is, times the least normal number, where it is below 1);
+ * causal scores have the size of near normal / 4. */
+static void keys_are_subnormal(const GoldenCase *c)
+{
+    Measured m = measured(c);
+    Drawn g = drawn(c);
+    double normal = ldexp(1, number_format(c->type)->emin), squares = 0;
+    size_t subnormal = 0, n = c->length * c->dim, scores = 0;
+    for (size_t i = 0; i < n; i++) {
+        subnormal += fabs(g.in.tensor[INPUT_KC].values[i]) < normal;
+        assert_true(g.in.tensor[INPUT_VU].values[i] == 0);
+    }
+    assert_true(subnormal < n + 1 && 10 * subnormal > 8 * n);
+    for (size_t t = 0; t < c->length; t++)
+        for (size_t s = 0; s <= t; s++, scores++)
+            squares += pow(number(m.f.S, t, s), 2);
+    assert_true(fabs(sqrt(squares / (double)scores) - 0.25) < 0.05);
+    drawn_free(&g);
+    measured_free(&m);
+}
+
 static void only_one_token_is_special(const GoldenCase *c)
 {
+    if (strcmp(c->special, SUBNORMAL_KEYS) == 0) {
+        keys_are_subnormal(c);
+        return;
+    }
     Drawn g = drawn(c);
     double normal = ldexp(1, number_format(c->type)->emin);
     for (Input k = 0; k < INPUTS; k++)

@@ -23,10 +23,10 @@ static const struct {
     double lowest, highest;
     bool whole, needs_default_scale;
 } levels[CASE_FAMILIES] = {
-    [FAMILY_NEG] = {-62000, -100, true, true}, [FAMILY_LARGE_SU] = {100, 400, true, true},
+    [FAMILY_NEG] = {-62000, -100, true, true}, [FAMILY_LARGE_SU] = {100, 1000, true, true},
     [FAMILY_OUTLIER] = {17, 20, true, false},  [FAMILY_OFFSET] = {1, 1024, true, false},
     [FAMILY_DRIFT] = {0.25, 1, false, false},  [FAMILY_LOSS_SCALE] = {-22, 15, true, false},
-    [FAMILY_SATURATED] = {8, 50, true, true},  [FAMILY_SILU_MINIMUM] = {0, 0, true, true},
+    [FAMILY_SATURATED] = {8, 50, true, true}, [FAMILY_SILU_MINIMUM] = {0, 0, true, true},
     [FAMILY_EQUAL_KEYS] = {0, 2, true, false}, [FAMILY_INTEGERS] = {0, 1, true, true},
 };
 
@@ -41,7 +41,7 @@ static const char *variant_word(unsigned k) { return variant_name((Variant)k); }
 static const char *tensor_word(unsigned k) { return input_name((Input)k); }
 static const char *special_word(unsigned k)
 {
-    static const char *const names[] = {"nan", "inf", "-inf", "subnormal"};
+    static const char *const names[] = {"nan", "inf", "-inf", "subnormal", SUBNORMAL_KEYS};
     return names[k];
 }
 
@@ -117,12 +117,13 @@ static bool read_special(const Row *row, GoldenCase *c)
         return row_lacks(row, fields, 3, "cases of family special");
     if (!row_count(row, "token", 0, (json_int_t)c->length - 1, ROW_REQUIRED, &c->token) ||
         !row_words(row, "tensors", "qu ku vu qc kc vc", tensor_word, INPUTS, &c->tensors) ||
-        !row_word(row, "value", NULL, special_word, 4, &which))
+        !row_word(row, "value", NULL, special_word, 5, &which))
         return false;
     c->special = special_word(which);
     if (!c->tensors)
         return row_refuse(row, "tensors", "it is empty");
-    unsigned flag = strcmp(c->special, "subnormal") == 0 ? FLAG_SUBNORMAL : FLAG_NONFINITE;
+    bool subnormal = strncmp(c->special, "subnormal", 9) == 0;
+    unsigned flag = subnormal ? FLAG_SUBNORMAL : FLAG_NONFINITE;
     return c->flags & flag ? true
                            : row_refuse(row, "flags", "the value is %s, so \"%s\" is expected",
                                         c->special, case_flag_name((CaseFlag)flag));

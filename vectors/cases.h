@@ -60,6 +60,9 @@ enum { CASE_FLAGS = 4 };
 
 typedef enum CaseTier { TIER_CORE, TIER_PAPER } CaseTier;
 
+/* The value of a special case whose keys are subnormal from the token on (family_draws.c). */
+#define SUBNORMAL_KEYS "subnormal-keys"
+
 /* One way to take a decode case's tokens in: so many at a time, by prefill or one by one. */
 typedef struct CaseSplit {
     size_t *chunk; /* their sum is L */
@@ -86,7 +89,7 @@ typedef struct GoldenCase {
 
     size_t token;        /* special: the token that holds the value */
     unsigned tensors;    /* ... in these inputs, bits 1 << Input */
-    const char *special; /* ... "nan" "inf" "-inf" "subnormal"; else NULL */
+    const char *special; /* ... "nan" "inf" "-inf" "subnormal" SUBNORMAL_KEYS; else NULL */
 
     size_t *step; /* decode: tokens after which the cache is stored, increasing */
     size_t steps;

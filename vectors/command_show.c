@@ -146,7 +146,10 @@ static void show_decoding(const GoldenCase *c)
 static void show_inputs(const GoldenCase *c)
 {
     char text[200];
-    if (c->special) {
+    if (c->special && strcmp(c->special, SUBNORMAL_KEYS) == 0) {
+        snprintf(text, sizeof text, "seed %lu; kc is subnormal from token %zu on", c->seed,
+                 c->token);
+    } else if (c->special) {
         char names[40] = "";
         for (Input k = 0; k < INPUTS; k++)
             if (c->tensors >> k & 1)

@@ -206,11 +206,27 @@ static void integers(const HeadDraft *h)
         memset(h->input[INPUT_QU], 0, h->c->length * h->c->dim * sizeof(double));
 }
 
+/* KC of subnormal numbers from the token on, 0 before it, and QC so large that causal scores are some
+ * near normal / 4 nevertheless: with a scale of a power of 2 no product or sum of these rounds more than
+ * those of plain numbers do. VU = 0 keeps QC out of lookahead scores. */
+static void subnormal_keys(const HeadDraft *h)
+{
+    int emin = number_format(h->c->type)->emin;
+    multiply(h, INPUT_QC, ldexp(1, -1 - emin));
+    multiply(h, INPUT_VU, 0);
+    for (size_t s = 0; s < h->c->length; s++)
+        multiply_row(h, INPUT_KC, s, s < h->c->token ? 0 : ldexp(1, emin - 1));
+}
+
 /* One token, in the named inputs only: NaN or an infinity as its first entry, or a whole row of +-1 to 64
  * times the type's smallest number. */
 static void special(const HeadDraft *h)
 {
     const char *what = h->c->special;
+    if (strcmp(what, SUBNORMAL_KEYS) == 0) {
+        subnormal_keys(h);
+        return;
+    }
     for (Input k = 0; k < INPUTS; k++) {
         double *row = row_of(h, k, h->c->token);
         if (!(h->c->tensors >> k & 1))
