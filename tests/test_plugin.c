@@ -89,6 +89,7 @@ static const struct {
     {"random", "repeat: two runs differ: o ["},
     {"neighbours", "neighbours: NaN in another head or batch moves: o [0, 0, 0, 0] was"},
     {"future", "future: NaN in the last token moves: o [0, 0, 0, 0] was"},
+    {"swallows", "swallowed: NaN in token 3 leaves o [0, 0, 3, 0] at 0\n"},
     {"scaling", "scaling: 8 dO does not give 8 dvc: at ["},
     {"dense-only", "padded forward: castle_kernel_forward left "},
     {"decode-segfault", "decode: castle_kernel_decode was ended by SIGSEGV at token 3\n"},

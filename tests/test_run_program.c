@@ -11,7 +11,10 @@
 #include "program_support.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ONE "tiny-three-tokens-f32"
 
@@ -35,6 +38,17 @@ static void check(const char *command, const char *pattern)
         assert_fits_page();
 }
 
+static size_t entries_of(const char *folder)
+{
+    size_t entries = 0;
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    while (readdir(dir))
+        entries++;
+    (void)closedir(dir);
+    return entries;
+}
+
 /* The oracle itself is the best of kernels. */
 static void a_right_program_passes(void **state)
 {
@@ -45,13 +59,7 @@ static void a_right_program_passes(void **state)
     check(command, "tiny-t*-f32");
     assert_status(RIGHT_STATUS);
     assert_out("\n4 cases: 4 right, 0 suspect, 0 wrong\n");
-    DIR *dir = opendir(temporary); /* nothing is left behind */
-    assert_non_null(dir);
-    size_t entries = 0;
-    while (readdir(dir))
-        entries++;
-    (void)closedir(dir);
-    assert_int_equal(entries, 2);
+    assert_int_equal(entries_of(temporary), 2); /* nothing is left behind */
 }
 
 static void each_fault_has_its_line(void **state)
@@ -114,6 +122,67 @@ static void a_command_has_both_files(void **state)
     assert_refused("--run: the command lacks {in} or {out}");
 }
 
+/* ---- stopped ----------------------------------------------------------------------------------- */
+
+/* Waits for the program's own word of which process it is. */
+static pid_t process_in(const char *path)
+{
+    for (int k = 0; k < 2000; k++) {
+        int process = 0;
+        FILE *file = fopen(path, "r");
+        bool there = file && fscanf(file, "%d\n", &process) == 1;
+        if (file)
+            (void)fclose(file);
+        if (there)
+            return process;
+        (void)usleep(5000);
+    }
+    fail_msg("%s: nothing runs", path);
+    return 0;
+}
+
+static bool is_gone(pid_t process)
+{
+    for (int k = 0; k < 1000 && kill(process, 0) == 0; k++)
+        (void)usleep(5000); /* until whoever is responsible has waited for it */
+    return kill(process, 0) != 0;
+}
+
+/* The signal ends castle and the program, and the folder goes. */
+static void a_signal_leaves_nothing_behind(void **state)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        char mark[150], command[600];
+        int status;
+        (void)snprintf(mark, sizeof mark, "%s.%zu", scratch_path("process"), k);
+        (void)snprintf(command, sizeof command,
+                       "(sleep 60 & echo $! > %s.new; mv %s.new %s; wait); : {in} {out}", mark,
+                       mark, mark);
+        pid_t castle = start(WORDS("check", "--run", command, "--golden", golden, "--case", ONE,
+                                   "--time-limit", "60"));
+        pid_t sleeper = process_in(mark);
+        assert_int_equal(entries_of(temporary), 3);
+        assert_int_equal(kill(castle, signals[k]), 0);
+        assert_int_equal(waitpid(castle, &status, 0), castle);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), signals[k]);
+        assert_int_equal(entries_of(temporary), 2);
+        assert_true(is_gone(sleeper));
+    }
+}
+
+static void a_signal_that_is_ignored_stays_ignored(void **state)
+{
+    (void)state;
+    (void)signal(SIGHUP, SIG_IGN);
+    check("kill -HUP $PPID; test -f {in}; : > {out}", ONE);
+    (void)signal(SIGHUP, SIG_DFL);
+    assert_status(WRONG_STATUS);
+    assert_out("run: the output cannot be read: ");
+}
+
 static void the_python_example_is_right(void **state)
 {
     char command[300];
@@ -131,9 +200,14 @@ static void the_python_example_is_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_right_program_passes),   cmocka_unit_test(each_fault_has_its_line),
-        cmocka_unit_test(wrong_answers_are_wrong),  cmocka_unit_test(unsupported_is_no_fault),
-        cmocka_unit_test(a_command_has_both_files), cmocka_unit_test(the_python_example_is_right),
+        cmocka_unit_test(a_right_program_passes),
+        cmocka_unit_test(each_fault_has_its_line),
+        cmocka_unit_test(wrong_answers_are_wrong),
+        cmocka_unit_test(unsupported_is_no_fault),
+        cmocka_unit_test(a_command_has_both_files),
+        cmocka_unit_test(a_signal_leaves_nothing_behind),
+        cmocka_unit_test(a_signal_that_is_ignored_stays_ignored),
+        cmocka_unit_test(the_python_example_is_right),
     };
     return cmocka_run_group_tests(tests, setup, command_teardown);
 }

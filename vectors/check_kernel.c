@@ -7,8 +7,10 @@
 #include "plugin_checks.h"
 #include "progress.h"
 #include "run_program.h"
+#include "shrink_report.h"
 #include "trial_judge.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -52,57 +54,133 @@ static bool try_program(const KernelOptions *o, Trials *all, Failure *f)
 
 /* All of the kernel's calls come before any verdict: those are found by threads, and a process that has
  * started threads must not fork (isolated.h). */
-static bool try_all(KernelOptions *o, const Cases *cases, Trials *all, Failure *f)
+static bool try_all(KernelOptions *o, const Cases *cases, Plugin *plugin, Trials *all, Failure *f)
 {
-    Plugin plugin;
     if (o->kernel) {
-        if (!plugin_probe(&plugin, o->kernel, &o->limits, f))
+        if (!plugin_probe(plugin, o->kernel, &o->limits, f))
             return false;
-        plugin.nondeterministic = plugin.nondeterministic || o->nondeterministic;
+        plugin->nondeterministic = plugin->nondeterministic || o->nondeterministic;
         if (!o->types_given)
-            o->trials.types = plugin.types;
+            o->trials.types = plugin->types;
     }
     if (!trials_open(all, &o->trials, cases, f))
         return false;
-    if (o->kernel ? try_plugin(&plugin, all) : try_program(o, all, f))
+    if (o->kernel ? try_plugin(plugin, all) : try_program(o, all, f))
         return true;
     trials_free(all);
     return false;
 }
 
-static void print(const KernelOptions *o, const KernelOutput *out, const Trials *all)
+/* ---- shrinking -------------------------------------------------------------------------------- */
+
+typedef struct Shrink {
+    ShrunkTrial trial;
+    char path[PATH_MAX];
+} Shrink;
+
+/* Shrinks the first wrong trial, if there is one, and writes what is left. */
+static bool shrink_and_write(Shrink *s, const KernelOptions *o, const Plugin *plugin,
+                             const Trials *all, Failure *f)
+{
+    Program p;
+    if (o->run && !program_begin(&p, o->run, &o->limits, f))
+        return false;
+    const TrialRunner runner = {o->kernel ? plugin : NULL, o->run ? &p : NULL};
+    bool ok = shrink_first_wrong(&s->trial, all, &runner, f);
+    if (o->run)
+        program_end(&p);
+    if (!ok || !s->trial.from || s->trial.flaky)
+        return ok;
+    if (o->shrunk_file)
+        snprintf(s->path, sizeof s->path, "%s", o->shrunk_file);
+    else
+        shrunk_path(s->path, sizeof s->path, &s->trial);
+    ok = shrunk_write(&s->trial, s->path, o->kernel ? o->kernel : o->run, f);
+    if (!ok)
+        shrunk_free(&s->trial);
+    return ok;
+}
+
+static bool print_shrunk(const Shrink *s, Failure *f)
+{
+    const ShrunkTrial *t = &s->trial;
+    if (t->from && !t->flaky)
+        return shrunk_print(t, s->path, f);
+    if (t->from)
+        printf("\n%s, %s: right when it runs again; nothing is shrunk\n", t->from->id, t->part);
+    else
+        printf("\nnothing to shrink: no case is wrong\n");
+    return true;
+}
+
+/* A file that is there stays as it is, and that is said before anything runs. */
+static bool file_is_free(const KernelOptions *o, Failure *f)
+{
+    char name[160];
+    if (!o->shrunk_file || access(o->shrunk_file, F_OK) != 0)
+        return true;
+    failure_quote_path(name, sizeof name, o->shrunk_file);
+    return fail(f, "%s: is there already; --shrink overwrites nothing", name);
+}
+
+/* ---- all of it -------------------------------------------------------------------------------- */
+
+static bool print(const KernelOptions *o, const KernelOutput *out, const Trials *all,
+                  const Shrink *shrunk, Failure *f)
 {
     const char *kernel = o->kernel ? o->kernel : o->run;
     if (!out->json) {
         trials_print(stdout, all, kernel, &o->trials, o->verbose, isatty(STDOUT_FILENO));
-        return;
+        return !o->shrink || print_shrunk(shrunk, f);
     }
     json_t *document = trials_json(all, kernel, &o->trials);
+    if (shrunk->trial.from && !shrunk->trial.flaky)
+        json_object_set_new(document, "shrunk", shrunk_json(&shrunk->trial, shrunk->path));
     json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(document);
+    return true;
+}
+
+/* Verdicts, and what is left of the first wrong trial. */
+static bool judge(const KernelOptions *o, const Plugin *plugin, Trials *all, Shrink *s, Failure *f)
+{
+    const char *kernel = o->kernel ? o->kernel : o->run;
+    if (!o->shrink) {
+        trials_judge(all, kernel);
+        return true;
+    }
+    trials_judge_apart(all, kernel);
+    return shrink_and_write(s, o, plugin, all, f);
 }
 
 int check_kernel(KernelOptions *o, const KernelOutput *out, const char *name)
 {
     Cases cases;
     Trials all;
+    Plugin plugin;
+    Shrink shrunk = {.path = ""};
     Failure failure;
+    if (!file_is_free(o, &failure))
+        return refuse(name, &failure);
     if (o->trials.fresh && !o->seed_given)
         o->trials.seed = unknown_seed();
     if (!cases_read(&cases, NULL, &failure))
         return refuse(name, &failure);
-    if (!try_all(o, &cases, &all, &failure)) {
+    if (!try_all(o, &cases, &plugin, &all, &failure)) {
         cases_free(&cases);
         return refuse(name, &failure);
     }
-    trials_judge(&all, o->kernel ? o->kernel : o->run);
+    bool ok = judge(o, &plugin, &all, &shrunk, &failure);
     TrialTally n = tally_of(&all);
     size_t count = all.count;
-    if (n.unsupported < count)
-        print(o, out, &all);
+    if (ok && n.unsupported < count)
+        ok = print(o, out, &all, &shrunk, &failure);
+    shrunk_free(&shrunk.trial);
     trials_free(&all);
     cases_free(&cases);
+    if (!ok)
+        return refuse(name, &failure);
     if (n.unsupported == count) {
         fail(&failure, "the kernel supports none of the %zu cases; nothing is judged", count);
         return refuse(name, &failure);

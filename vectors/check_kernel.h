@@ -14,6 +14,8 @@ typedef struct KernelOptions {
     bool types_given, seed_given, nondeterministic, verbose;
     const char *only_for_kernels; /* the first option that was given and means nothing for dumps */
     Limits limits;
+    bool shrink;             /* the first wrong trial */
+    const char *shrunk_file; /* where to; NULL: a name of the case's */
 } KernelOptions;
 
 /* The options, as a child of castle check's; its input is a KernelOptions, which it fills with defaults

@@ -21,7 +21,8 @@ enum {
     OPTION_TIME,
     OPTION_MEMORY,
     OPTION_NONDETERMINISTIC,
-    OPTION_VERBOSE
+    OPTION_VERBOSE,
+    OPTION_SHRINK
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +41,10 @@ static const struct argp_option options[] = {
     {"time-limit", OPTION_TIME, "SECONDS", 0, "for each call (default: 10)", 1},
     {"memory-limit", OPTION_MEMORY, "MIB", 0, "for each call, 0 for none (default: 8192)", 1},
     {"nondeterministic", OPTION_NONDETERMINISTIC, NULL, 0, "two runs of the library may differ", 1},
+    {"shrink", OPTION_SHRINK, "FILE", OPTION_ARG_OPTIONAL,
+     "make the first wrong case as small as it stays wrong, print it and write it as a dump "
+     "(default: CASE-shrunk.safetensors)",
+     1},
     {"verbose", OPTION_VERBOSE, NULL, 0, "print a line for each tensor of each case", 1},
     {0},
 };
@@ -115,6 +120,10 @@ static error_t parse_kernel(KernelOptions *o, int key, char *arg, struct argp_st
         break;
     case OPTION_VERBOSE:
         o->verbose = true;
+        break;
+    case OPTION_SHRINK:
+        o->shrink = true;
+        o->shrunk_file = arg;
         break;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -34,9 +34,13 @@ static const struct argp_option options[] = {
 };
 
 /* Files or a kernel, and for a kernel no option that its cases decide. */
-static void check_what_is_given(const Options *o, const struct argp_state *state)
+static void check_what_is_given(Options *o, const struct argp_state *state)
 {
     bool kernel = o->kernel.run || o->kernel.kernel;
+    if (kernel && o->kernel.shrink && !o->kernel.shrunk_file && o->file_count == 1) {
+        o->kernel.shrunk_file = o->files[0]; /* --shrink FILE */
+        o->file_count = 0;
+    }
     if (!kernel && !o->file_count)
         argp_error(state, "no file given; expected at least one safetensors dump");
     if (kernel && o->file_count)
@@ -150,7 +154,8 @@ int command_check(int argc, char **argv)
         "  castle check --arithmetic bfloat16,p=float32 mykernel.safetensors\n"
         "  castle check --json vectors/dumps/base.safetensors\n"
         "  castle check --kernel ./libmine.so --types f32 --fresh 20\n"
-        "  castle check --run 'python3 mine.py {in} {out}' --case 'window-*'\n\n"
+        "  castle check --run 'python3 mine.py {in} {out}' --case 'window-*'\n"
+        "  castle check --kernel ./libmine.so --shrink small.safetensors\n\n"
         "A dump of heads holds qu ku vu qc kc vc, each [batch, heads, L, d], and any of o, u (the "
         "same shape), lse [batch, heads, L], with do the gradients dqu dku dvu dqc dkc dvc, and "
         "the stages sc t1 g su p, with do dp ds dsu dt1 dg, [batch, heads, L, L]. A dump of a "

@@ -3,6 +3,7 @@
 
 #include "bug.h"
 #include "failure.h"
+#include "interruption.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,7 @@ static void settle_in(int output, const Limits *l, bool keeps_memory)
     static const int signals[] = {SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,  SIGABRT,
                                   SIGPIPE, SIGXFSZ, SIGXCPU, SIGTRAP, SIGSYS};
     sigset_t none;
+    interruption_forget();
     int nothing = open("/dev/null", O_RDONLY);
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -125,6 +127,9 @@ static Outcome watch(pid_t child, int output, const Limits *l, const sigset_t *m
         o.ending = ENDING_EXIT;
         o.number = WEXITSTATUS(status);
     }
+    interruption_hold();
+    interruption_child(0);
+    interruption_release();
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
     last_line(o.said, sizeof o.said, output);
     (void)close(output);
@@ -141,6 +146,7 @@ static Outcome isolated(void (*body)(void *), void *argument, const char *comman
     (void)sigaddset(&wanted, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &wanted, &before);
     (void)fflush(NULL); /* or the child would write it again */
+    interruption_hold();
     pid_t child = fork();
     if (child < 0)
         stop_on_bug(__func__, "fork: %s", strerror(errno));
@@ -154,6 +160,8 @@ static Outcome isolated(void (*body)(void *), void *argument, const char *comman
         (void)fflush(NULL);
         _exit(0);
     }
+    interruption_child(child);
+    interruption_release();
     return watch(child, output, l, &before);
 }
 

@@ -2,6 +2,7 @@
 #include "plugin_checks.h"
 
 #include "bug.h"
+#include "nan_reach.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -17,6 +18,11 @@ static PluginCall plain_call(const Trial *t, PluginFunction function)
     for (Input k = 0; k < INPUTS; k++)
         c.input[k] = task->input[k];
     return c;
+}
+
+static bool is_asked(const Trial *t, const char *part)
+{
+    return !t->only || strcmp(t->only, part) == 0;
 }
 
 /* Calls, and reports what is faulty. False where there are no answers. */
@@ -92,6 +98,12 @@ static bool is_last_token(Place at, const Sizes *s, size_t parity)
     return at.row == s->length - 1;
 }
 
+static bool is_middle_token(Place at, const Sizes *s, size_t parity)
+{
+    (void)parity;
+    return at.row == nan_token(s->length);
+}
+
 static bool is_neighbour(Place at, const Sizes *s, size_t parity)
 {
     return (at.batch * s->heads + at.head) % 2 != parity;
@@ -108,29 +120,38 @@ static bool counts_for_neighbours(const Sizes *s, Answer a, size_t index, size_t
     return !is_neighbour(place_of(s, a, index), s, parity);
 }
 
-/* Calls with NaN in the rows that `poisoned` names. */
+/* Answers to NaN in the rows that `poisoned` names. False where there are none. */
+static bool answers_to_poison(const Plugin *p, Trial *t, const PluginCall *plain, const char *part,
+                              bool (*poisoned)(Place, const Sizes *, size_t), size_t parity,
+                              double *answer[ANSWERS])
+{
+    PluginCall call = *plain;
+    double *copies[INPUTS + 1] = {NULL};
+    for (Input k = 0; k < INPUTS; k++)
+        call.input[k] = copies[k] = with_nan(&call.size, plain->input[k], poisoned, parity);
+    if (plain->cotangent)
+        call.cotangent = copies[INPUTS] = with_nan(&call.size, plain->cotangent, poisoned, parity);
+    bool answered = answers_to(p, t, &call, part, answer);
+    for (size_t k = 0; k <= INPUTS; k++)
+        free(copies[k]);
+    return answered;
+}
+
 static void check_poisoned(const Plugin *p, Trial *t, const PluginCall *plain, const Compared *c,
                            bool (*poisoned)(Place, const Sizes *, size_t))
 {
-    PluginCall call = *plain;
-    double *copies[INPUTS + 1] = {NULL}, *answer[ANSWERS];
-    for (Input k = 0; k < INPUTS; k++)
-        call.input[k] = copies[k] = with_nan(&call.size, plain->input[k], poisoned, c->parity);
-    if (plain->cotangent)
-        call.cotangent = copies[INPUTS] = with_nan(&call.size, plain->cotangent, poisoned,
-                                                   c->parity);
-    if (answers_to(p, t, &call, c->part, answer)) {
-        compare(p, t, c, answer);
-        drop(answer);
-    }
-    for (size_t k = 0; k <= INPUTS; k++)
-        free(copies[k]);
+    double *answer[ANSWERS];
+    if (!is_asked(t, c->part) ||
+        !answers_to_poison(p, t, plain, c->part, poisoned, c->parity, answer))
+        return;
+    compare(p, t, c, answer);
+    drop(answer);
 }
 
 static void check_repeat(const Plugin *p, Trial *t, const PluginCall *plain, const AnswerSet *first)
 {
     double *again[ANSWERS];
-    if (p->nondeterministic || !answers_to(p, t, plain, "repeat", again))
+    if (p->nondeterministic || !is_asked(t, "repeat") || !answers_to(p, t, plain, "repeat", again))
         return;
     compare(p, t,
             &(Compared){"repeat", "two runs differ", (const double *const *)first->answer, NULL, 0},
@@ -156,6 +177,28 @@ static void check_future(const Plugin *p, Trial *t, const PluginCall *plain, con
                        &(Compared){"future", "NaN in the last token moves",
                                    (const double *const *)first->answer, counts_for_future, 0},
                        is_last_token);
+}
+
+/* Reports the first element of o and lse that is finite although the NaN reaches it. */
+static void check_swallowed(const Plugin *p, Trial *t, const PluginCall *plain)
+{
+    const Sizes *size = &t->given.task.size;
+    size_t token = nan_token(size->length);
+    double *answer[ANSWERS];
+    if (!is_asked(t, "swallowed") ||
+        !answers_to_poison(p, t, plain, "swallowed", is_middle_token, 0, answer))
+        return;
+    bool found = false;
+    for (Answer a = ANSWER_O; a <= ANSWER_LSE; a++)
+        for (size_t k = 0; answer[a] && !found && k < trial_count(t, a); k++) {
+            Place at = place_of(size, a, k);
+            if (!nan_must_reach(plain->task->variant, a, at.row, token) || !isfinite(answer[a][k]))
+                continue;
+            found = true;
+            trial_fault(t, "swallowed", "NaN in token %zu leaves %s [%zu, %zu, %zu, %zu] at %.9g",
+                        token, answer_name(a), at.batch, at.head, at.row, at.column, answer[a][k]);
+        }
+    drop(answer);
 }
 
 /* 8 dO scales every quantity of the backward pass by 8 and rounds none otherwise, unless it is below the
@@ -192,7 +235,7 @@ static void check_scaling(const Plugin *p, Trial *t, const PluginCall *plain,
     const Sizes *size = &call.size;
     size_t n = trial_count(t, ANSWER_O);
     double *answer[ANSWERS], *cotangent;
-    if (p->nondeterministic || !asks_for_scaling(t))
+    if (p->nondeterministic || !is_asked(t, "scaling") || !asks_for_scaling(t))
         return;
     call.cotangent = cotangent = room_for(__func__, n, sizeof *cotangent);
     for (size_t k = 0; k < n; k++)
@@ -232,7 +275,7 @@ static const AnswerSet *call_both_layouts(const Plugin *p, Trial *t, const Plugi
     PluginCall padded = *plain;
     const AnswerSet *first = judged_call(p, t, plain, part);
     padded.padded = true;
-    if (first)
+    if (first && is_asked(t, padded_part))
         (void)judged_call(p, t, &padded, padded_part);
     return first;
 }
@@ -255,7 +298,7 @@ static void decode_after_prefill(const Plugin *p, Trial *t)
     double *first[ANSWERS];
     const char *part = "prefill, decode";
     half.size.length = rest.prefilled = s->length / 2;
-    if (!rest.prefilled)
+    if (!rest.prefilled || !is_asked(t, part))
         return;
     for (Input k = 0; k < INPUTS; k++)
         half.input[k] = beginning(s, rest.input[k], rest.prefilled);
@@ -282,6 +325,7 @@ void plugin_try(const Plugin *p, Trial *t)
             check_repeat(p, t, &c, forward);
             check_neighbours(p, t, &c, forward);
             check_future(p, t, &c, forward);
+            check_swallowed(p, t, &c);
         }
     }
     /* a forward that is there and fails leaves nothing to go back from */

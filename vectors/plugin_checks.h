@@ -9,10 +9,12 @@
  *   repeat      two runs agree bit for bit
  *   neighbours  every second (batch, head) becomes NaN: the others do not move by a bit
  *   future      NaN in the last token's inputs: no earlier row of o and lse moves by a bit
+ *   swallowed   NaN in the inputs of the token in the middle: no row of o and lse from it on is finite
+ *               (nan_reach.h)
  *   scaling     8 dO gives 8 times the gradients, bit for bit: they are linear in dO and a power of 2
  *               rounds nothing, but for what falls below the range (see scaled_exactly)
- * A plug-in that declares itself nondeterministic is spared `repeat` and `scaling`; of the other two it
- * must keep that no number becomes NaN.
+ * A plug-in that declares itself nondeterministic is spared `repeat` and `scaling`; of `neighbours` and
+ * `future` it must keep that no number becomes NaN.
  */
 #ifndef CASTLE_PLUGIN_CHECKS_H
 #define CASTLE_PLUGIN_CHECKS_H

@@ -2,6 +2,7 @@
 #include "run_program.h"
 
 #include "bug.h"
+#include "interruption.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ bool program_begin(Program *p, const char *command, const Limits *limits, Failur
                     strerror(errno));
     snprintf(p->in, sizeof p->in, "%s/in", p->folder);
     snprintf(p->out, sizeof p->out, "%s/out", p->folder);
+    interruption_begin(p->folder, (const char *const[]){p->in, p->out}, 2);
     return true;
 }
 
@@ -33,6 +35,7 @@ void program_end(Program *p)
     (void)unlink(p->in);
     (void)unlink(p->out);
     (void)rmdir(p->folder); /* what a program left there besides stays for its author to see */
+    interruption_end();
 }
 
 /* The command with '/tmp/castle-Ab12Cd/in' for {in}, likewise {out}; the caller frees it. */
@@ -56,7 +59,9 @@ static bool write_inputs(const Program *p, const Trial *t, Failure *f)
 {
     SafetensorsWriter *w = safetensors_writer_new();
     task_write(&t->given.task, w);
+    interruption_hold(); /* or the file might be there under another name */
     bool ok = safetensors_write(w, p->in, f);
+    interruption_release();
     safetensors_writer_free(w);
     return ok;
 }

@@ -19,7 +19,8 @@ typedef struct Program {
     char folder[64], in[80], out[80]; /* its own, below $TMPDIR or /tmp */
 } Program;
 
-/* Makes the folder. On failure returns false with one sentence and leaves nothing to end. */
+/* Makes the folder, which goes when the user stops the program, too (interruption.h): *p must stay where it
+ * is. On failure returns false with one sentence and leaves nothing to end. */
 bool program_begin(Program *, const char *command, const Limits *, Failure *);
 void program_end(Program *);
 

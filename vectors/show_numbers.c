@@ -78,7 +78,7 @@ static void print_rest(const Tensor *t)
         printf("  .. and %zu more numbers\n", t->count - shown(t));
 }
 
-static void show_input(const Tensor *t)
+void show_tensor(const Tensor *t)
 {
     print_title(t, "");
     for (size_t k = 0; k < shown(t); k++) {
@@ -108,7 +108,7 @@ void show_numbers(const SafetensorsFile *file)
     for (size_t k = 0; k < safetensors_count(file); k++) {
         const Tensor *t = safetensors_at(file, k);
         if (!strchr(t->name, '.') && !part_of(file, t, ".lo"))
-            show_input(t);
+            show_tensor(t);
     }
     for (size_t k = 0; k < safetensors_count(file); k++) {
         const Tensor *t = safetensors_at(file, k);

@@ -11,4 +11,7 @@
 enum { SHOWN_WHOLE = 64, SHOWN_PART = 16 };
 void show_numbers(const SafetensorsFile *);
 
+/* One tensor likewise. */
+void show_tensor(const Tensor *);
+
 #endif

@@ -3,6 +3,8 @@
 
 #include "fresh_case.h"
 #include "golden_index.h"
+#include "isolated.h"
+#include "shrink.h"
 #include "system.h"
 
 #include <stdarg.h>
@@ -86,9 +88,24 @@ static bool open_all_fresh(Trials *all, const TrialOptions *o, const Cases *case
     return true;
 }
 
+static Trials room_for_trials(size_t count)
+{
+    return (Trials){.at = shared_room(count * sizeof(Trial)), .room = count};
+}
+
+Trials trials_of_one(const Trial *from, const Task *task)
+{
+    Trials one = room_for_trials(1);
+    *one.at = (Trial){.family = from->family, .usual = from->usual};
+    snprintf(one.at->id, sizeof one.at->id, "%s", from->id);
+    one.at->given.task = task_copy(task);
+    one.count = 1;
+    return one;
+}
+
 bool trials_open(Trials *all, const TrialOptions *o, const Cases *cases, Failure *f)
 {
-    *all = (Trials){.at = room_for(__func__, cases->count + o->fresh, sizeof *all->at)};
+    *all = room_for_trials(cases->count + o->fresh);
     bool ok = (!o->golden || open_all_golden(all, o, cases, f)) && open_all_fresh(all, o, cases, f);
     if (ok && !all->count)
         ok = o->golden ? selection_is_empty(&o->selection, f)
@@ -107,7 +124,7 @@ void trials_free(Trials *all)
                 free(t->set[s].answer[a]);
         dump_close(&t->given);
     }
-    free(all->at);
+    shared_free(all->at, all->room * sizeof(Trial));
     *all = (Trials){0};
 }
 

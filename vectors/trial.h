@@ -38,12 +38,14 @@ typedef struct Trial {
     size_t faults, unsupported; /* calls that the kernel does not support */
     size_t not_reported;        /* faults beyond MOST_FAULTS */
     bool from_file;
+    const char *only; /* the one part that is asked for, with what it needs; NULL: all */
     Judgement judgement;
 } Trial;
 
+/* In memory that child processes share, so that one of them can judge (trial_judge.h). */
 typedef struct Trials {
     Trial *at;
-    size_t count;
+    size_t count, room;
 } Trials;
 
 /* What to run over. */
@@ -60,6 +62,9 @@ typedef struct TrialOptions {
  * file that is missing or changed; no case at all) returns false and leaves nothing to free. */
 bool trials_open(Trials *, const TrialOptions *, const Cases *, Failure *);
 void trials_free(Trials *);
+
+/* One trial like `from`, of the same id and family, with a copy of other inputs: judged as a fresh one. */
+Trials trials_of_one(const Trial *from, const Task *);
 
 /* A fresh set in the trial, nothing answered. */
 AnswerSet *trial_set(Trial *, const char *part);

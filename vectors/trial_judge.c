@@ -2,11 +2,17 @@
 #include "trial_judge.h"
 
 #include "bug.h"
+#include "interruption.h"
 #include "progress.h"
 #include "scales.h"
 
+#include <errno.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static bool is_answered(const Trial *t, Answer a)
 {
@@ -159,7 +165,7 @@ static void judge(Trial *t)
 
 void trials_judge(Trials *all, const char *what)
 {
-    Progress *progress = progress_begin(what, "verdict", all->count);
+    Progress *progress = what ? progress_begin(what, "verdict", all->count) : NULL;
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t k = 0; k < all->count; k++) {
         judge(&all->at[k]);
@@ -167,4 +173,24 @@ void trials_judge(Trials *all, const char *what)
         progress_step(progress);
     }
     progress_end(progress);
+}
+
+void trials_judge_apart(Trials *all, const char *what)
+{
+    int status = 0;
+    (void)fflush(NULL); /* or the child would write it again */
+    pid_t child = fork();
+    if (child < 0)
+        stop_on_bug(__func__, "fork: %s", strerror(errno));
+    if (child == 0) {
+        interruption_forget();
+        if (all->count == 1)
+            omp_set_num_threads(1); /* it would take longer to start others */
+        trials_judge(all, what);
+        _exit(0);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        stop_on_bug(__func__, "the process that judges ended with wait status %d", status);
 }

@@ -12,7 +12,10 @@
 
 #include "trial.h"
 
-/* Fills in all verdicts, several trials at a time; progress under the name `what`. */
+/* Fills in all verdicts, several trials at a time; progress under the name `what`, none where it is NULL. */
 void trials_judge(Trials *, const char *what);
+
+/* The same in a child process, so that this one starts no threads and may fork on. */
+void trials_judge_apart(Trials *, const char *what);
 
 #endif

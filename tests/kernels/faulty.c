@@ -106,6 +106,10 @@ static void spoil(const Call *c)
         for (size_t k = c->dim; k < c->length * c->dim && k < sizeof bits; k++)
             row(&c->o, 0, 0, k / c->dim)[k % c->dim] *= 1 + 0x1p-23f * (float)(bits[k] & 1);
     }
+    for (size_t k = 0; is(c, "swallows") && k < c->length * c->dim; k++) {
+        float *x = &row(&c->o, 0, 0, k / c->dim)[k % c->dim];
+        *x = isnan(*x) ? 0 : *x;
+    }
     if (is(c, "neighbours"))
         o[0] += 0 * *row(&c->vc, c->batch - 1, c->heads - 1, 0);
     if (is(c, "future"))
