@@ -11,13 +11,14 @@
 #include "kernel_support.h"
 
 #define HEADS "plain-batch-heads-f32"
+#define DECODE "plain-decode-window-f32"
 
 static char right_library[100], faulty_library[100], other_library[100], golden[100];
 
 /* Few cases of few tokens: every call is a process. */
 static int setup(void **state)
 {
-    static const char *const cases[] = {"tiny-t*-f32", "special-nan-first-f32", HEADS};
+    static const char *const cases[] = {"tiny-t*-f32", "special-nan-first-f32", DECODE, HEADS};
     if (command_setup(state))
         return -1;
     (void)snprintf(golden, sizeof golden, "%s", scratch_path("golden"));
@@ -160,6 +161,37 @@ static void wrong_values_are_shown(void **state)
     }
 }
 
+/* The cache in the midst of decoding, and decoding that goes on from a prompt: each fault shows in one call
+ * only. */
+static void a_golden_case_s_steps_and_splits_are_asked(void **state)
+{
+    static const char *const expected[][2] = {
+        {"decode-late", DECODE "      decode, u@6     u    wrong "},
+        {"prefill-of-seven", DECODE "      split 7         u    wrong "},
+        {"decode-scales-kc", DECODE ": decode: castle_kernel_decode left "},
+    };
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        (void)setenv("CASTLE_TEST_FAULT", expected[k][0], 1);
+        check(faulty_library, "--case", DECODE);
+        assert_status(WRONG_STATUS);
+        assert_out(expected[k][1]);
+        assert_not_out(k ? " decode, u@" : " split ");
+        assert_fits_page();
+    }
+    check(right_library, "--case", DECODE, "--verbose");
+    assert_status(RIGHT_STATUS);
+    for (size_t k = 0; k < 6; k++) {
+        static const char *const parts[] = {"decode, u@5 ",  "decode, u@6 ", "decode, u@7 ",
+                                            "decode, u@24 ", "split 16 ",    "split 7 "};
+        assert_out(parts[k]);
+    }
+    assert_not_out("u@40"); /* that is u */
+    /* another arithmetic measures sigma anew, at the steps too */
+    check(right_library, "--case", DECODE, "--arithmetic", "bfloat16");
+    assert_status(RIGHT_STATUS);
+}
+
 static void nondeterminism_may_be_declared(void **state)
 {
     (void)state;
@@ -241,6 +273,7 @@ int main(void)
         cmocka_unit_test(the_run_goes_on),
         cmocka_unit_test(hangs_and_hunger_are_stopped),
         cmocka_unit_test(wrong_values_are_shown),
+        cmocka_unit_test(a_golden_case_s_steps_and_splits_are_asked),
         cmocka_unit_test(nondeterminism_may_be_declared),
         cmocka_unit_test(what_cannot_be_run_is_refused),
         cmocka_unit_test(fresh_cases_repeat_with_their_seed),

@@ -26,7 +26,7 @@ static const struct {
     [FAMILY_NEG] = {-62000, -100, true, true}, [FAMILY_LARGE_SU] = {100, 1000, true, true},
     [FAMILY_OUTLIER] = {17, 20, true, false},  [FAMILY_OFFSET] = {1, 1024, true, false},
     [FAMILY_DRIFT] = {0.25, 1, false, false},  [FAMILY_LOSS_SCALE] = {-22, 15, true, false},
-    [FAMILY_SATURATED] = {8, 50, true, true}, [FAMILY_SILU_MINIMUM] = {0, 0, true, true},
+    [FAMILY_SATURATED] = {8, 50, true, true},  [FAMILY_SILU_MINIMUM] = {0, 0, true, true},
     [FAMILY_EQUAL_KEYS] = {0, 2, true, false}, [FAMILY_INTEGERS] = {0, 1, true, true},
 };
 

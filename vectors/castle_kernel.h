@@ -78,8 +78,8 @@ int castle_kernel_backward(const struct castle_kernel_call *);
 /* o, lse and u. */
 int castle_kernel_prefill(const struct castle_kernel_call *);
 
-/* Takes one token in: rows 0 .. position - 1 of cache_u move on, row `position` of all four is written, and
- * o is answered. The caller counts position up. */
+/* Takes one token in: rows 0 .. position - 1 of cache_u move on, row `position` of all four is written (the
+ * token's qu, kc and vc as they are), and o is answered. The caller counts position up. */
 int castle_kernel_decode(const struct castle_kernel_call *);
 
 /* Optional: what the library says of itself. */

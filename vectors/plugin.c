@@ -185,6 +185,15 @@ static struct castle_kernel_call call_of(const Session *s, size_t first, size_t 
     return c;
 }
 
+/* U as it is when `tokens` are taken in, where that is asked for. */
+static void note_cache(const Session *s, size_t tokens)
+{
+    const Guarded *u = &s->slot[SLOT_CACHE];
+    for (size_t k = 0; k < s->call->steps; k++)
+        for (size_t i = 0; s->call->step[k] == tokens && i < guarded_count(u); i++)
+            s->call->noted[k * guarded_count(u) + i] = guarded_get(u, i);
+}
+
 static void call_in_child(void *argument)
 {
     const Session *s = argument;
@@ -205,6 +214,8 @@ static void call_in_child(void *argument)
     for (p->token = s->call->prefilled; p->token < calls && !p->result; p->token++) {
         struct castle_kernel_call c = call_of(s, p->token, length);
         p->result = function(&c);
+        if (decode && !p->result)
+            note_cache(s, p->token + 1);
     }
     p->returned = true;
 }
@@ -295,6 +306,25 @@ static void describe_end(const Session *s, const Outcome *o, char *text, size_t 
         snprintf(text, size, "%s%s%s%s", what, *where ? ", touching what lies " : "", where, at);
 }
 
+/* Decode copies a token's QU, KC and VC into the cache as they are. */
+static bool cache_is_kept(const Session *s, char *text, size_t size)
+{
+    static const Input kept[] = {INPUT_QU, INPUT_KC, INPUT_VC};
+    for (size_t k = 0; k < 3; k++) {
+        const Guarded *cache = &s->slot[SLOT_CACHE + 1 + k], *given = &s->slot[kept[k]];
+        for (size_t i = 0; i < guarded_count(given); i++) {
+            double x = guarded_get(cache, i), y = guarded_get(given, i);
+            if (x == y || (isnan(x) && isnan(y)))
+                continue;
+            size_t L = s->call->size.length, d = s->call->size.dim;
+            snprintf(text, size, "left %.9g in row %zu, column %zu of %s; %s has %.9g", x,
+                     i / d % L, i % d, cache->name, given->name, y);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_sound(const Session *s, char *text, size_t size)
 {
     for (size_t k = 0; k < SLOTS; k++)
@@ -312,7 +342,7 @@ static bool is_sound(const Session *s, char *text, size_t size)
             return false;
         }
     }
-    return true;
+    return s->call->function != PLUGIN_DECODE || cache_is_kept(s, text, size);
 }
 
 static void take_answers(const Session *s, double *answer[ANSWERS])

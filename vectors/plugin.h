@@ -39,6 +39,11 @@ typedef struct PluginCall {
     const double *o, *lse; /* for backward: what forward answered, or NULL */
     const double *u;       /* for decode: U after `prefilled` tokens, which the cache begins with */
     size_t prefilled;
+    /* decode: U is noted when so many tokens are taken in, each time all of [batch, heads, L, d], in
+     * memory that child processes share */
+    const size_t *step;
+    size_t steps;
+    double *noted;
 } PluginCall;
 
 typedef enum CallResult { CALL_ANSWERED, CALL_UNSUPPORTED, CALL_FAULTY } CallResult;

@@ -290,29 +290,77 @@ static double *beginning(const Sizes *s, const double *from, size_t rows)
     return first;
 }
 
-/* Prefill takes the first half in, decode the rest: o of both, and U after the last token. */
-static void decode_after_prefill(const Plugin *p, Trial *t)
+/* Prefill takes the first tokens in, decode the rest: o of both, and U after the last token. */
+static void decode_after_prefill(const Plugin *p, Trial *t, size_t first, const char *part)
 {
-    PluginCall half = plain_call(t, PLUGIN_PREFILL), rest = plain_call(t, PLUGIN_DECODE);
+    PluginCall begin = plain_call(t, PLUGIN_PREFILL), rest = plain_call(t, PLUGIN_DECODE);
     const Sizes *s = &rest.size;
-    double *first[ANSWERS];
-    const char *part = "prefill, decode";
-    half.size.length = rest.prefilled = s->length / 2;
-    if (!rest.prefilled || !is_asked(t, part))
+    double *begun[ANSWERS];
+    begin.size.length = rest.prefilled = first;
+    if (!first || !is_asked(t, part))
         return;
     for (Input k = 0; k < INPUTS; k++)
-        half.input[k] = beginning(s, rest.input[k], rest.prefilled);
-    if (answers_to(p, t, &half, part, first)) {
-        rest.u = first[ANSWER_U];
+        begin.input[k] = beginning(s, rest.input[k], first);
+    if (answers_to(p, t, &begin, part, begun)) {
+        rest.u = begun[ANSWER_U];
         AnswerSet *set = judged_call(p, t, &rest, part);
-        size_t rows = rest.prefilled * s->dim;
+        size_t rows = first * s->dim;
         for (size_t h = 0; set && h < s->batch * s->heads; h++)
-            memcpy(set->answer[ANSWER_O] + h * s->length * s->dim, first[ANSWER_O] + h * rows,
+            memcpy(set->answer[ANSWER_O] + h * s->length * s->dim, begun[ANSWER_O] + h * rows,
                    rows * sizeof(double));
-        drop(first);
+        drop(begun);
     }
     for (Input k = 0; k < INPUTS; k++)
-        free((void *)half.input[k]);
+        free((void *)begin.input[k]);
+}
+
+/* The golden case's splits, or halves. A plug-in's prefill begins a cache and does not go on with one, so of a
+ * split its first chunk is prefilled, and the tokens of the others are taken one by one. */
+static void try_splits(const Plugin *p, Trial *t)
+{
+    size_t L = t->given.task.size.length, splits = t->of ? t->of->splits : 0;
+    if (!splits)
+        decode_after_prefill(p, t, L / 2, "prefill, decode");
+    for (size_t k = 0; k < splits; k++) {
+        size_t first = t->of->split[k].chunk[0];
+        char part[24];
+        snprintf(part, sizeof part, "split %zu", first);
+        if (first > 1 && first < L) /* the others are prefill alone, decode alone */
+            decode_after_prefill(p, t, first, part);
+    }
+}
+
+/* U when so many tokens are taken in, of a decoding that has noted it. */
+static void add_noted(Trial *t, const PluginCall *c, size_t step)
+{
+    char part[24];
+    const Sizes *s = &c->size;
+    size_t n = trial_count(t, ANSWER_U), tokens = c->step[step];
+    snprintf(part, sizeof part, "decode, u@%zu", tokens);
+    if (tokens >= s->length || !is_asked(t, part))
+        return;
+    AnswerSet *set = trial_set(t, part);
+    set->tokens = tokens;
+    set->answer[ANSWER_U] = room_for(__func__, n, sizeof(double));
+    for (size_t k = 0; k < n; k++)
+        set->answer[ANSWER_U][k] = place_of(s, ANSWER_U, k).row < tokens ? c->noted[step * n + k]
+                                                                         : NAN;
+}
+
+static void try_decode(const Plugin *p, Trial *t)
+{
+    PluginCall c = plain_call(t, PLUGIN_DECODE);
+    c.step = t->of ? t->of->step : NULL;
+    c.steps = t->of ? t->of->steps : 0;
+    size_t bytes = c.steps * trial_count(t, ANSWER_U) * sizeof(double);
+    c.noted = bytes ? shared_room(bytes) : NULL;
+    const AnswerSet *decode = judged_call(p, t, &c, "decode");
+    for (size_t k = 0; decode && k < c.steps; k++)
+        add_noted(t, &c, k);
+    if (bytes)
+        shared_free(c.noted, bytes);
+    if (decode && p->has[PLUGIN_PREFILL])
+        try_splits(p, t);
 }
 
 void plugin_try(const Plugin *p, Trial *t)
@@ -345,10 +393,6 @@ void plugin_try(const Plugin *p, Trial *t)
         PluginCall c = plain_call(t, PLUGIN_PREFILL);
         (void)call_both_layouts(p, t, &c, "prefill", "padded prefill");
     }
-    if (p->has[PLUGIN_DECODE]) {
-        PluginCall c = plain_call(t, PLUGIN_DECODE);
-        const AnswerSet *decode = judged_call(p, t, &c, "decode");
-        if (decode && p->has[PLUGIN_PREFILL])
-            decode_after_prefill(p, t);
-    }
+    if (p->has[PLUGIN_DECODE])
+        try_decode(p, t);
 }

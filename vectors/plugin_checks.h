@@ -2,8 +2,10 @@
 /*
  * plugin_checks.h - everything that a trial asks of a plug-in.
  *
- * Values: forward, backward, prefill and decode on dense tensors; all of them again with gaps between the
- * rows ("padded forward"); decode once more after a prefill of the first half.
+ * Values: forward, backward, prefill and decode on dense tensors; all but decode again with gaps between the
+ * rows ("padded forward"); decode once more after a prefill of the first half ("prefill, decode"). Of a golden
+ * case that decodes, U in the midst of it, at each of the case's steps ("decode, u@24"), and decode after a
+ * prefill of the first chunk of each of its splits ("split 16") in the place of half.
  *
  * Promises that no value shows:
  *   repeat      two runs agree bit for bit

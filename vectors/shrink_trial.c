@@ -83,7 +83,8 @@ typedef struct Run {
 /* Parts as plugin_checks.c calls them. */
 static void leave_out_functions(Plugin *p, const char *part)
 {
-    bool decode = strstr(part, "decode") != NULL, prefill = strstr(part, "prefill") != NULL;
+    bool split = strncmp(part, "split", 5) == 0;
+    bool decode = split || strstr(part, "decode"), prefill = split || strstr(part, "prefill");
     bool forward = !decode && !prefill;
     bool backward = strstr(part, "backward") || strcmp(part, "scaling") == 0 ||
                     strcmp(part, "repeat") == 0 || strcmp(part, "neighbours") == 0;

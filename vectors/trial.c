@@ -27,6 +27,7 @@ static bool open_golden(Trial *t, const GoldenCase *c, const json_t *index, cons
     char path[PATH];
     GoldenCertificate certificate;
     golden_path(path, sizeof path, o->golden, c);
+    t->of = c;
     if (!index_vouches(index, c, o->golden, f) || !golden_certificate(&certificate, c, path, f) ||
         !dump_open(&t->given, path, &(DumpOptions){.arithmetic = o->arithmetic}, f))
         return false;
@@ -96,7 +97,7 @@ static Trials room_for_trials(size_t count)
 Trials trials_of_one(const Trial *from, const Task *task)
 {
     Trials one = room_for_trials(1);
-    *one.at = (Trial){.family = from->family, .usual = from->usual};
+    *one.at = (Trial){.family = from->family, .of = from->of, .usual = from->usual};
     snprintf(one.at->id, sizeof one.at->id, "%s", from->id);
     one.at->given.task = task_copy(task);
     one.count = 1;
@@ -157,4 +158,10 @@ size_t trial_count(const Trial *t, Answer a)
 {
     Layout l = answer_layout(&t->given.task.size, a);
     return layout_count(&l);
+}
+
+size_t set_count(const Trial *t, const AnswerSet *s, Answer a)
+{
+    size_t all = trial_count(t, a);
+    return s->tokens ? all / t->given.task.size.length * s->tokens : all;
 }

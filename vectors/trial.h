@@ -12,9 +12,10 @@
 
 /* What one call answered, and the verdicts on it. */
 typedef struct AnswerSet {
-    char part[24];                            /* "forward", "decode", "padded forward", ... */
-    double *answer[ANSWERS];                  /* laid out as in files; NULL: not answered */
-    Verdict verdict[ANSWERS];                 /* from here on: once it is judged */
+    char part[24];            /* "forward", "decode", "padded forward", ... */
+    size_t tokens;            /* u when so many are taken in, its other rows NaN; 0: all */
+    double *answer[ANSWERS];  /* laid out as in files; NULL: not answered */
+    Verdict verdict[ANSWERS]; /* from here on: once it is judged */
     double answered[ANSWERS], truth[ANSWERS]; /* of the worst element */
 } AnswerSet;
 
@@ -24,11 +25,13 @@ typedef struct Fault {
     char text[200];
 } Fault;
 
-enum { MOST_SETS = 8, MOST_FAULTS = 12 };
+enum { MOST_SETS = 24, MOST_FAULTS = 12 };
 
 typedef struct Trial {
     char id[64];
     CaseFamily family;
+    const GoldenCase
+        *of;    /* the golden case, whose steps and splits of decoding are asked; or NULL */
     Dump given; /* inputs and conventions; with a file, the answers in it are the truth */
     bool usual; /* judged by the case's usual arithmetic: a file's sigma is for it */
     bool ties;  /* the file has ties, whose other neighbour it does not store */
@@ -71,7 +74,8 @@ AnswerSet *trial_set(Trial *, const char *part);
 __attribute__((format(printf, 3, 4))) void trial_fault(Trial *, const char *part,
                                                        const char *format, ...);
 
-/* How many numbers an answer has. */
+/* How many numbers an answer has, and a set's answer where it counts. */
 size_t trial_count(const Trial *, Answer);
+size_t set_count(const Trial *, const AnswerSet *, Answer);
 
 #endif

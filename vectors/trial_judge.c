@@ -37,26 +37,29 @@ static Problem problem_to_judge(const Trial *t, size_t index)
     return p;
 }
 
-static const Tensor *stored(const Trial *t, Answer a, const char *suffix)
+/* tokens: of u when so many are taken in, else 0. */
+static const Tensor *stored(const Trial *t, Answer a, size_t tokens, const char *suffix)
 {
-    char name[40];
-    snprintf(name, sizeof name, "%s%s", answer_name(a), suffix);
+    char name[40], at[24] = "";
+    if (tokens)
+        snprintf(at, sizeof at, "@%zu", tokens);
+    snprintf(name, sizeof name, "%s%s%s", answer_name(a), at, suffix);
     const Tensor *found = safetensors_find(t->given.file, name);
     if (!found)
         stop_on_bug(__func__, "%s: the golden file lacks %s", t->id, name);
     return found;
 }
 
-/* What the file has of one head, as the oracle would have found it. */
-static Oracle *stored_truth(const Trial *t, const Problem *p, size_t index)
+/* What the file has of one head, as the oracle would have found it; of a number of tokens u alone. */
+static Oracle *stored_truth(const Trial *t, const Problem *p, size_t tokens, size_t index)
 {
     Oracle *o = room_for(__func__, 1, sizeof *o);
     for (Answer a = 0; a < ANSWERS; a++) {
-        if (!problem_has(p, a))
+        if (!problem_has(p, a) || (tokens && a != ANSWER_U))
             continue;
         MatrixShape s = answer_shape(p, a);
         size_t n = s.rows * s.cols;
-        const Tensor *value = stored(t, a, ""), *tail = stored(t, a, ".lo");
+        const Tensor *value = stored(t, a, tokens, ""), *tail = stored(t, a, tokens, ".lo");
         Truth *x = &o->truth[a];
         *x = (Truth){.rows = s.rows,
                      .cols = s.cols,
@@ -74,25 +77,27 @@ static Oracle *stored_truth(const Trial *t, const Problem *p, size_t index)
 }
 
 static void use_stored_sigma(Scales *s, const Trial *t, const Problem *p, const Oracle *o,
-                             size_t index)
+                             size_t tokens, size_t index)
 {
     for (Answer a = 0; a < ANSWERS; a++) {
         size_t n = o->truth[a].rows * o->truth[a].cols;
         if (!n)
             continue;
         size_t run = sigma_run(p, a), runs = n / run;
-        const Tensor *sigma = stored(t, a, ".sigma");
+        const Tensor *sigma = stored(t, a, tokens, ".sigma");
         s->sigma[a] = room_for(__func__, n, sizeof(double));
         for (size_t k = 0; k < n; k++)
             s->sigma[a][k] = tensor_value(sigma, index * runs + k / run);
     }
 }
 
-static void score_set(AnswerSet *set, const Oracle *o, const Scales *s, size_t index)
+static void score_set(const Trial *t, AnswerSet *set, const Oracle *o, const Scales *s,
+                      size_t index)
 {
     for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *x = &o->truth[a];
-        size_t n = x->rows * x->cols, at = index * n;
+        size_t n = x->rows * x->cols,
+               at = set->answer[a] ? index * task_part(&t->given.task, a) : 0;
         Verdict *v = &set->verdict[a];
         for (size_t k = 0; set->answer[a] && k < n; k++) {
             double answered = set->answer[a][at + k];
@@ -106,23 +111,41 @@ static void score_set(AnswerSet *set, const Oracle *o, const Scales *s, size_t i
     }
 }
 
-static void judge_head(Trial *t, size_t index)
+/* The truth of one head, from the file if it has it, and its error scales; the sets that it is for. */
+static void judge_problem(Trial *t, const Problem *p, size_t tokens, size_t index)
 {
     const Arithmetic *arithmetic = &t->given.task.arithmetic;
-    Problem p = problem_to_judge(t, index);
-    bool from_file = t->from_file && !t->ties && !p.stages;
-    Oracle *o = from_file ? stored_truth(t, &p, index) : oracle(&p, true, false);
+    bool from_file = t->from_file && !t->ties && !p->stages;
+    Oracle *o = from_file ? stored_truth(t, p, tokens, index) : oracle(p, true, false);
     Scales *s;
     if (from_file && t->usual) {
-        s = error_bounds(&p, arithmetic, o);
-        use_stored_sigma(s, t, &p, o, index);
+        s = error_bounds(p, arithmetic, o);
+        use_stored_sigma(s, t, p, o, tokens, index);
     } else {
-        s = error_scales(&p, arithmetic, o, SCALE_SEED);
+        s = error_scales(p, arithmetic, o, SCALE_SEED);
     }
     for (size_t k = 0; k < t->sets; k++)
-        score_set(&t->set[k], o, s, index);
+        if (t->set[k].tokens == tokens)
+            score_set(t, &t->set[k], o, s, index);
     scales_free(s);
     oracle_free(o);
+}
+
+/* u after so many tokens is that of a problem which ends there. */
+static void judge_head(Trial *t, size_t index)
+{
+    Problem p = problem_to_judge(t, index);
+    judge_problem(t, &p, 0, index);
+    p.cotangent = NULL;
+    p.stages = false;
+    for (size_t k = 0; k < t->sets; k++) {
+        p.length = t->set[k].tokens;
+        bool done = p.length == 0;
+        for (size_t i = 0; i < k; i++)
+            done = done || t->set[i].tokens == p.length;
+        if (!done)
+            judge_problem(t, &p, p.length, index);
+    }
 }
 
 static bool has_finite_inputs(const Trial *t)
@@ -150,7 +173,7 @@ static void judge(Trial *t)
     for (size_t s = 0; s < t->sets; s++)
         for (Answer a = 0; a < ANSWERS; a++)
             if (t->set[s].answer[a])
-                t->set[s].verdict[a] = verdict_begin(trial_count(t, a));
+                t->set[s].verdict[a] = verdict_begin(set_count(t, &t->set[s], a));
     for (size_t k = 0; t->sets && k < task_problems(&t->given.task); k++)
         judge_head(t, k);
     t->judgement = t->faults ? WRONG : RIGHT;

@@ -28,6 +28,7 @@
 
 int castle_kernel_forward(const Call *);
 int castle_kernel_backward(const Call *);
+int castle_kernel_prefill(const Call *);
 int castle_kernel_decode(const Call *);
 
 static int is(const Call *c, const char *fault)
@@ -146,11 +147,25 @@ int castle_kernel_backward(const Call *c)
     return status;
 }
 
+int castle_kernel_prefill(const Call *c)
+{
+    int status = right_prefill(c);
+    if (!status && c->length == 7 && is(c, "prefill-of-seven"))
+        *row(&c->u, 0, 0, 2) += 1;
+    return status;
+}
+
 int castle_kernel_decode(const Call *c)
 {
     if (c->position == 3 && is(c, "decode-segfault"))
         *(volatile int *)8 = 1;
+    if (c->position == 6 && is(c, "decode-late")) /* what it owes the cache of six tokens */
+        *row(&c->cache_u, 0, 0, 1) -= 1;
     int status = right_decode(c);
+    if (!status && c->position == 5 && is(c, "decode-late"))
+        *row(&c->cache_u, 0, 0, 1) += 1;
+    if (!status && c->position == 2 && is(c, "decode-scales-kc"))
+        *row(&c->cache_kc, 0, 0, 2) *= 2;
     if (!status && c->position == 3 && is(c, "decode-drops-u"))
         *row(&c->cache_u, 0, 0, 0) = 0;
     return status;
