@@ -183,6 +183,7 @@ Diagnosis diagnose(Lineup *l, const double *const answered[ANSWERS],
 {
     Diagnosis d = {.tried = true};
     Near *near = room_for(__func__, l->mutants, sizeof *near);
+#pragma omp parallel for schedule(dynamic, 8)
     for (size_t k = 0; k < l->mutants; k++)
         near[k] = (Near){k, distance(l, k, answered, scores)};
     qsort(near, l->mutants, sizeof *near, by_distance);

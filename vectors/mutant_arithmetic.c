@@ -57,15 +57,15 @@ double once(Run *r, double y)
 double kept(Run *r, int site, double y)
 {
     const Change *c = r->change;
-    bool declared = site < STAGES && arithmetic_site_roundoff(r->arithmetic, (Stage)site) > 0;
+    bool declared = site < STAGES && r->roundoff[site] > 0;
     const Format *f = declared ? r->arithmetic->site[site] : NULL;
     if (f && r->how == ROUND_EACH)
         y = to_format(y, f);
     bool given = site == STAGE_INPUT || site == STAGE_SCALE;
     bool moved = f && (!given || to_format(y, f) != y);
     if (moved && r->how == ROUND_AT_RANDOM && isfinite(y) && y != 0) {
-        double relative = xi(r) * format_roundoff(f) * fabs(y);
-        y += relative + xi(r) * format_smallest(f) / 2;
+        double relative = xi(r) * r->roundoff[site] * fabs(y);
+        y += relative + xi(r) * r->underflow[site];
     }
     return c->narrow && c->site == site ? to_format(y, c->narrow) : y;
 }

@@ -228,6 +228,10 @@ static Run run_begin(const Problem *p, const Arithmetic *a, const Change *c, Mut
     r.variant = variant_of(p, c);
     r.u = format_roundoff(a->accumulate);
     r.tiny = ldexp(1, a->accumulate->emin);
+    for (Stage s = 0; s < STAGES; s++) {
+        r.roundoff[s] = arithmetic_site_roundoff(a, s);
+        r.underflow[s] = format_smallest(a->site[s]) / 2;
+    }
     r.rng = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(r.rng, (unsigned long)seed);
     Square *squares[] = {&r.T1, &r.gates, &r.G, &r.SU, &r.SC, &r.S, &r.P};

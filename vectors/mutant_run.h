@@ -20,6 +20,7 @@ typedef struct Run {
     MutantRounding how;
     gsl_rng *rng;
     double u, tiny;
+    double roundoff[STAGES], underflow[STAGES]; /* of a site, N3; roundoff 0: it does not round */
     size_t L, d, W;
     Variant variant;
     double *operand[INPUTS], *cotangent; /* as products read them */
