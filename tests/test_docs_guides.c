@@ -188,28 +188,6 @@ static void with_its_own_window_it_is_right(void **state)
     judges("right", "-W", "18", WINDOW_DUMP);
 }
 
-/* What is left of a case is as the guide shows it, but for the file's name. */
-static void the_shrunk_case_is_the_programs(void **state)
-{
-    (void)state;
-    char *guide = text_of(GUIDE), box[BOX], command[300], file[200];
-    read_box(box, guide, "--case window-17-f32 --shrink\n");
-    (void)snprintf(command, sizeof command, "%s oracle -W none {in} -o {out}", program_path());
-    (void)snprintf(file, sizeof file, "--shrink=%s", scratch_path("small.safetensors"));
-    run("check", "--run", command, "--case", "window-17-f32", file);
-    assert_status(WRONG_STATUS);
-    size_t lines = 0;
-    for (char *line = strtok(box, "\n"); line; line = strtok(NULL, "\n"), lines++) {
-        char *name = strstr(line, ", written to ");
-        if (name)
-            *name = '\0';
-        if (strcmp(line, "...") != 0 && !strstr(last.out, line))
-            complain("the case is not shrunk as " GUIDE " shows:\n", line);
-    }
-    assert_int_equal(lines, 8);
-    free(guide);
-}
-
 /* ---- declarations and commands ------------------------------------------------------------------------- */
 
 static void can_be_read(void *document, Part part[MOST_PARTS])
@@ -327,7 +305,6 @@ int main(void)
         TEST(boxes_that_do_not_fit_are_refused),
         TEST(the_prose_speaks_of_these_reports),
         TEST(with_its_own_window_it_is_right),
-        TEST(the_shrunk_case_is_the_programs),
         TEST(declarations_can_be_read),
         TEST(the_stage_page_that_the_faq_names_is_printed),
         TEST(a_fixed_tolerance_passes_zero_gradients),

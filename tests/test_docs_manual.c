@@ -25,6 +25,7 @@ enum { MOST_COMMANDS = 24, MOST_OPTIONS = 60, NAME = 40, LINE = 300 };
 typedef struct Option {
     char letter; /* '\0': none */
     char name[NAME], argument[NAME];
+    bool optional; /* the argument is */
 } Option;
 
 typedef struct Command {
@@ -47,8 +48,10 @@ static bool read_option(Option *o, const char *line)
         if (sscanf(line, "      --%39[a-z0-9-]%39[^ \n]", o->name, rest) < 1)
             return false;
     }
-    for (size_t k = 1; *rest && rest[k]; k++) /* behind the '=' */
-        o->argument[k - 1] = (char)tolower((unsigned char)rest[k]);
+    o->optional = *rest == '['; /* "[=FILE]", else "=FILE" */
+    size_t n = strcspn(rest, "="), end = strcspn(rest, "]");
+    for (size_t k = n + 1; k < end; k++)
+        o->argument[k - n - 1] = (char)tolower((unsigned char)rest[k]);
     return strcmp(o->name, "help") != 0 && strcmp(o->name, "usage") != 0;
 }
 
@@ -136,7 +139,8 @@ static void item_line(char line[LINE], const Option *o)
     else
         n = snprintf(line, LINE, ".It Fl -%s", o->name);
     if (*o->argument)
-        (void)snprintf(line + n, (size_t)(LINE - n), " Ns = Ns Ar %s", o->argument);
+        (void)snprintf(line + n, (size_t)(LINE - n), " Ns %s= Ns Ar %s", o->optional ? "Op " : "",
+                       o->argument);
 }
 
 /* The short name where there is one; required options stand without brackets, "Fl a Ar b | Fl c Ar d" too. */
@@ -146,7 +150,8 @@ static bool in_synopsis(const char *synopsis, const Option *o)
     int n = o->letter ? snprintf(wanted, sizeof wanted, "Fl %c", o->letter)
                       : snprintf(wanted, sizeof wanted, "Fl -%s", o->name);
     if (*o->argument)
-        n += snprintf(wanted + n, sizeof wanted - (size_t)n, " Ar %s", o->argument);
+        n += snprintf(wanted + n, sizeof wanted - (size_t)n,
+                      o->optional ? " Ns Op = Ns Ar %s" : " Ar %s", o->argument);
     for (const char *at = synopsis; (at = strstr(at, wanted)); at++)
         if (at[n] == '\n' || at[n] == ' ')
             return true;
