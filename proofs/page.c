@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +31,24 @@ void page_end(Page *p)
 }
 
 bool page_holds(const Page *p) { return p->checks && !p->failed; }
+
+size_t page_checks(const Page *p) { return p->checks; }
+
+void page_tell_failures(const Page *p, FILE *out)
+{
+    size_t s, k;
+    json_t *section, *item;
+    json_array_foreach(p->sections, s, section)
+    {
+        json_array_foreach(json_object_get(section, "items"), k, item)
+        {
+            const char *check = json_string_value(json_object_get(item, "check"));
+            if (check && json_is_false(json_object_get(item, "holds")))
+                (void)fprintf(out, "FAILS: %s: %s\n",
+                              json_string_value(json_object_get(section, "title")), check);
+        }
+    }
+}
 
 void page_section(Page *p, const char *key, const char *title)
 {
@@ -154,6 +171,7 @@ void page_series(Page *p, const char *name, bool line, size_t n, const double *x
 bool page_write(const Page *p, const char *folder, Failure *f)
 {
     json_object_set_new(p->root, "holds", json_boolean(page_holds(p)));
+    json_object_set_new(p->root, "checks", json_integer((json_int_t)p->checks));
     return write_plots(p->root, folder, f) && write_html(p->root, folder, f) &&
            write_figures(p->root, folder, f) && write_json(p->root, folder, f);
 }

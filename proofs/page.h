@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 typedef struct Page Page;
 
@@ -34,6 +35,11 @@ void page_plot(Page *, const char *title, const char *x, const char *y);
 void page_series(Page *, const char *name, bool line, size_t n, const double *x, const double *y);
 
 bool page_holds(const Page *); /* every check so far; false where there was none */
+
+size_t page_checks(const Page *); /* how many there were */
+
+/* Every check that failed, one line each, behind the title of its section. */
+void page_tell_failures(const Page *, FILE *);
 
 /* Writes FOLDER/report.html, report.json and figures.md, and FOLDER/KEY-N.svg, which gnuplot draws; without
  * gnuplot the page says so in the plots' place. */

@@ -92,17 +92,20 @@ static const char HEAD[] =
     ".holds:before{content:'holds: ';color:#060;font-weight:bold}\n"
     ".fails:before{content:'FAILS: ';color:#a00;font-weight:bold}\n"
     "</style></head><body>\n<h1>What supports the claims about CASTLE</h1>\n"
-    "<p>Written by <code>make proofs</code>. proofs/README.md says what each part is evidence of, "
-    "and how strong.</p>\n";
+    "<p>Written by <code>make proofs</code>. Each green line is a claim that was tried and held; "
+    "the tables and plots above it show on what. proofs/SOUNDNESS.md says how strong each kind of "
+    "evidence is, and what it leaves open.</p>\n";
 
 static void html(FILE *out, const json_t *root)
 {
     size_t s, k;
     json_t *section, *item;
     (void)fputs(HEAD, out);
-    (void)fputs(is_true(root, "holds") ? "<p class=\"holds\">every check on this page</p>\n<ol>"
-                                       : "<p class=\"fails\">a check on this page</p>\n<ol>",
-                out);
+    if (is_true(root, "holds"))
+        (void)fprintf(out, "<p class=\"holds\">every check on this page, %d of them</p>\n<ol>",
+                      (int)json_integer_value(json_object_get(root, "checks")));
+    else
+        (void)fputs("<p class=\"fails\">a check on this page</p>\n<ol>", out);
     json_array_foreach(json_object_get(root, "sections"), s, section)
     {
         (void)fprintf(out, "<li><a href=\"#%s\">", string_in(section, "key"));

@@ -42,13 +42,21 @@ static void digits(Page *p)
         page_row(p, "%.0f|%.1f|%.1f|%.1f|%.1f|%.1f|%.1f", bits[k], off[0][k], bound[0][k],
                  off[1][k], bound[1][k], off[2][k], bound[2][k]);
     }
-    page_plot(p, "Gradients against the definition's tangent", "bits", "log2 of the difference");
+    /* in units of 2^-bits, or 4096 bits would hide what is a few bits wide */
+    double x[PRECISIONS], y[PRECISIONS];
+    for (size_t k = 0; k < PRECISIONS; k++)
+        x[k] = log2(bits[k]);
+    page_plot(p, "|<gradient, v> - tangent| 2^bits, relative", "log2 of bits", "log2");
+    for (Way way = DENSE; way <= WAYS; way++) { /* at last the bound */
+        for (size_t k = 0; k < PRECISIONS; k++)
+            y[k] = (way < WAYS ? off[way][k] : bound[DENSE][k]) + bits[k];
+        page_series(p, way < WAYS ? names[way] : "rounding allows (dense)", way == WAYS, PRECISIONS,
+                    x, y);
+    }
     for (Way way = DENSE; way < WAYS; way++) {
         double slope = fitted_slope(PRECISIONS, bits, off[way], &error);
         page_say(p, "Fitted slope, %s: %.5f +- %.5f bits per bit.", names[way], slope, error);
-        page_series(p, names[way], false, PRECISIONS, bits, off[way]);
     }
-    page_series(p, "rounding allows (dense)", true, PRECISIONS, bits, bound[DENSE]);
     page_check(p, within,
                "gradients and Algorithm 3: at every precision the difference from the tangent is "
                "within what rounding allows, so it falls by a bit per bit");
@@ -176,7 +184,7 @@ static void differences(Page *p)
     page_table(
         p,
         "Central differences of the definition at 113 bits against the gradient (1024 bits), log2",
-        "h|error|truncation alone|rounding and truncation, predicted|at most");
+        "log2 h|error|truncation alone|rounding and truncation, predicted|at most");
     for (size_t k = 0; k < STEPS; k += 4)
         page_row(p, "%.0f|%.1f|%.1f|%.1f|%.1f", r.log2_h[k], r.error[k], r.truncation[k],
                  predicted[k], bound[k]);

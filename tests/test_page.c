@@ -113,6 +113,12 @@ static void one_check_that_fails_fails_the_page(void **state)
     page_check(p, true, "nor does this help");
     assert_false(page_holds(p));
     assert_true(page_write(p, folder, &f));
+    assert_int_equal(page_checks(p), 3);
+    char told[100] = "";
+    FILE *out = fmemopen(told, sizeof told, "w");
+    page_tell_failures(p, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(told, "FAILS: title: this does not\n");
     page_end(p);
     must_hold("report.html", "<p class=\"fails\">this does not</p>", true);
     must_hold("figures.md", "**FAILS**: this does not", true);
