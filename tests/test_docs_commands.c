@@ -181,8 +181,6 @@ static void assert_printed(const char *document, const char *command, char shown
 {
     const char *line = printed;
     bool any = false;
-    while (count && !*shown[count - 1])
-        count--; /* empty lines behind the box */
     for (size_t k = 0; k < count; k++) {
         if (strcmp(shown[k] + strspn(shown[k], " "), "...") == 0) {
             any = true;
@@ -240,6 +238,8 @@ static const char *prompted_box(const char *document, const char *text)
         const char *next = next_line(line, text);
         more = *text && (!*line || strspn(line, " ") >= margin);
         bool prompt = more && *line && strncmp(line + margin, "$ ", 2) == 0;
+        for (; !more && count && !*shown[count - 1]; count--)
+            ; /* empty lines behind the box */
         if ((prompt || !more) && *command) {
             char *printed = run_command(document, "", command, count > 0 || has(command, "--case"));
             if (printed && count)

@@ -51,14 +51,14 @@ static void the_numbers_are_those_computed(void **state)
     free(fresh);
 }
 
-/* The next character at or behind `at` of a box: between ``` and ```. NULL: there is none. */
+/* The next character at or behind `at` of a box of numbers: between ```text and ```. NULL: there is none. */
 static char *next_boxed(char *text, char *at)
 {
     bool inside = false;
     for (char *line = text; *line;) {
         char *end = line + strcspn(line, "\n");
         if (strncmp(line, "```", 3) == 0)
-            inside = !inside;
+            inside = strncmp(line, "```text", 7) == 0;
         else if (inside && end > at)
             return at > line ? at : line;
         line = end + (*end == '\n');
@@ -106,6 +106,52 @@ static void blocks_that_do_not_fit_are_refused(void **state)
     refuses("<!-- begin keys -->\nU^1\n", "the block keys has no end");
     refuses("<!-- begin keys -->\n<!-- end keys -->\n", "the text has no block inputs");
     refuses("", "the text has no block inputs");
+}
+
+/* ---- code ---------------------------------------------------------------------------------------------- */
+
+/* The text with no blanks at the beginnings of lines; the caller frees it. */
+static char *without_margin(const char *text)
+{
+    char *plain = strdup(text), *to = plain;
+    assert_non_null(plain);
+    for (const char *from = text; *from; from++)
+        if (*from != ' ' || (to > plain && to[-1] != '\n'))
+            *to++ = *from;
+    *to = '\0';
+    return plain;
+}
+
+static void ignore(void *unused, Part part[MOST_PARTS])
+{
+    (void)unused;
+    (void)part;
+}
+
+/* Behind each "<!-- code FILE -->" some lines of that file, as they are. */
+static void code_is_that_of_the_sources(void **state)
+{
+    (void)state;
+    char *text = text_of(TUTORIAL), path[100];
+    size_t count = 0;
+    for (char *at = text; (at = strstr(at, "<!-- code ")); count++) {
+        assert_int_equal(sscanf(at, "<!-- code %99s -->", path), 1);
+        char *begin = strstr(at, "-->\n```c\n"), *end = strstr(at, "\n```\n");
+        assert_true(begin && end && begin < end);
+        at = end + 1;
+        *at = '\0'; /* the code and its last newline */
+        char *source = text_of(path), *lines = without_margin(source);
+        char *code = without_margin(begin + strlen("-->\n```c"));
+        if (!strstr(lines, code))
+            fail_msg(TUTORIAL ": %s does not have these lines:%s", path, code);
+        *at++ = '`';
+        free(source);
+        free(lines);
+        free(code);
+    }
+    assert_true(count >= 10);
+    assert_int_equal(each_match(text, "^```c$", ignore, NULL), count);
+    free(text);
 }
 
 /* ---- numbers in the prose ---------------------------------------------------------------------------- */
@@ -172,6 +218,7 @@ int main(void)
         cmocka_unit_test(the_numbers_are_those_computed),
         cmocka_unit_test(a_stale_digit_is_noticed),
         cmocka_unit_test(blocks_that_do_not_fit_are_refused),
+        cmocka_unit_test(code_is_that_of_the_sources),
         cmocka_unit_test(numbers_in_the_prose_are_in_a_box),
         cmocka_unit_test(silu_is_never_below_its_minimum),
     };
