@@ -287,7 +287,7 @@ lint:                                            ## clang-tidy, warnings are err
 
 format:                                          ## clang-format in place
 	clang-format -i $(wildcard */*.[ch] ref/systems/*.[ch] tests/bench/*.[ch] \
-               tests/kernels/*.c vectors/examples/*.c)
+               tests/kernels/*.[ch] vectors/examples/*.c vectors/examples/*/*.c*)
 
 # ---- installing ----------------------------------------------------------------------------------
 

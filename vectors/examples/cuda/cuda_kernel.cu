@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 extern "C" const struct castle_kernel_info castle_kernel_info = {CASTLE_KERNEL_VERSION, 0,
-                                                                1u << CASTLE_KERNEL_F32};
+                                                                 1u << CASTLE_KERNEL_F32};
 
 typedef struct castle_kernel_call Call;
 typedef struct castle_kernel_tensor Tensor;
@@ -76,7 +76,8 @@ static __device__ bool allowed(Heads m, size_t s, size_t j) { return s < j && j 
 
 static __device__ float score(Heads m, float causal, float lookahead)
 {
-    float silu = m.variant == CASTLE_KERNEL_WITHOUT_SILU ? lookahead : lookahead * sigmoid(lookahead);
+    float silu = m.variant == CASTLE_KERNEL_WITHOUT_SILU ? lookahead
+                                                         : lookahead * sigmoid(lookahead);
     return m.variant == CASTLE_KERNEL_WITHOUT_CAUSAL_KEYS ? -silu : causal - silu;
 }
 
@@ -202,17 +203,19 @@ static void copy_rows(Heads m, const Call *c, int k, const Tensor *x, cudaMemcpy
     for (size_t b = 0; x->data && b < c->batch; b++)
         for (size_t h = 0; h < c->heads; h++)
             for (size_t t = 0; t < m.length; t++) {
-                float *there = m.memory + (b * c->heads + h) * head_size(m) + (k * m.length + t) * m.dim;
+                float *there = m.memory + (b * c->heads + h) * head_size(m) +
+                               (k * m.length + t) * m.dim;
                 float *here = (float *)x->data + b * x->batch + h * x->head + t * x->row;
                 bool back = way == cudaMemcpyDeviceToHost;
-                must(cudaMemcpy(back ? here : there, back ? there : here, m.dim * sizeof(float), way));
+                must(cudaMemcpy(back ? here : there, back ? there : here, m.dim * sizeof(float),
+                                way));
             }
 }
 
 static Heads begin(const Call *c)
 {
-    Heads m = {NULL,      c->batch * c->heads, c->length, c->dim, c->window, (float)c->scale,
-               c->variant};
+    Heads m = {NULL,      c->batch * c->heads, c->length, c->dim,
+               c->window, (float)c->scale,     c->variant};
     const Tensor *const given[] = {&c->qu, &c->ku, &c->vu, &c->qc, &c->kc, &c->vc, &c->dout};
     must(cudaMalloc((void **)&m.memory, m.count * head_size(m) * sizeof(float)));
     for (int k = 0; k < INPUTS; k++)
