@@ -42,6 +42,13 @@ Score score_element(const Truth *t, size_t k, double sigma, double bound, double
     return s;
 }
 
+double score_badness(const Score *s, const Thresholds *t)
+{
+    if (!s->judged)
+        return NAN;
+    return s->of_bound > 1 ? fmax(s->z, t->wrong) : s->z;
+}
+
 Verdict verdict_begin(size_t elements)
 {
     return (Verdict){.judgement = SUSPECT,

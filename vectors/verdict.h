@@ -41,6 +41,10 @@ typedef struct Score {
 /* Element k of a truth against what a kernel answered. */
 Score score_element(const Truth *, size_t k, double sigma, double bound, double answered);
 
+/* How bad, as patterns and maps of errors have it: z, at least the threshold of wrong where the error is past
+ * its bound; NaN where nothing is judged. */
+double score_badness(const Score *, const Thresholds *);
+
 /* A tensor's verdict, gathered over its heads. */
 typedef struct Verdict {
     Judgement judgement;
