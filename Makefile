@@ -13,11 +13,11 @@ STRICT = -std=c11 -D_GNU_SOURCE -fopenmp -ffp-contract=off -fno-trapping-math -f
          -fvisibility=default -fno-semantic-interposition
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
        -Wvla -Werror
-INCLUDE = -Iref -Iref/systems -Ivectors -Iproofs -Idocs
+INCLUDE = -Iref -Iref/systems -Ivectors -Iproofs -Idocs -isystem /usr/include/libxml2
 # Arb is a library of its own in FLINT 2 (Debian 12) and part of FLINT 3 (Debian 13). These are
 # evaluated when a recipe runs, after `make deps`.
 ARB = $(shell printf '\043include <arb.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo -lflint-arb)
-LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lzip -lm
+LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lzip -lxml2 -lm
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
 COMMANDS = ref/main.c $(wildcard vectors/command_*.c vectors/check_kernel*.c docs/command_*.c) \
@@ -93,7 +93,7 @@ $B/tests/%: $B/tests/%.o $B/tests/libsupport.a $B/libcastle.a
 # ---- what it needs -------------------------------------------------------------------------------
 
 PACKAGES = gcc make libgsl-dev libmpfr-dev libgmp-dev libflint-dev libopenblas-openmp-dev \
-           libjansson-dev nettle-dev libzip-dev libcmocka-dev
+           libjansson-dev nettle-dev libzip-dev libxml2-dev libcmocka-dev
 PACKAGES_12 = libflint-arb-dev
 PACKAGES_DEV = clang libomp-dev clang-format clang-tidy valgrind g++ man-db python3-mpmath \
                python3-gmpy2 python3-numpy python3-jsonschema jq mandoc chromium chromium-driver \
