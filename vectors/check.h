@@ -7,7 +7,8 @@
 
 #include "diagnose.h"
 #include "dump.h"
-#include "verdict.h"
+#include "guess.h"
+#include "where.h"
 
 typedef struct TensorReport {
     bool present;      /* the dump answers it */
@@ -17,6 +18,7 @@ typedef struct TensorReport {
     double *truth;          /* X */
     const double *answered; /* the dump's */
     double worst_ulps;      /* the worst element's error in the stored format's last place */
+    Where *where;           /* of a wrong one, else NULL */
 } TensorReport;
 
 typedef struct CheckReport {
@@ -25,13 +27,16 @@ typedef struct CheckReport {
     size_t certified, ties, undefined;
     size_t naive_heads;  /* heads whose balls the sequential form was run against, a layer's too */
     Judgement judgement; /* the worst of the tensors' */
+    FirstWrong first;
+    Guess guess;         /* made where asked for */
     Diagnosis diagnosis; /* of the head that holds the worst element; tried where that is wrong */
     size_t diagnosed;    /* that head */
 } CheckReport;
 
-/* Judges all answers of a dump that has at least one. `what` names it in progress messages. Fails
- * only if the suite's two forms contradict each other, and then says so. */
-bool check_dump(CheckReport *, const Dump *, const char *what, Failure *);
+/* Judges all answers of a dump that has at least one; `guess`: by the arithmetic that explains them best, which
+ * becomes the dump's. `what` names it in progress messages. Fails only if the suite's two forms
+ * contradict each other, and then says so. */
+bool check_dump(CheckReport *, Dump *, bool guess, const char *what, Failure *);
 void check_free(CheckReport *);
 
 #endif

@@ -125,36 +125,46 @@ static bool file_is_free(const KernelOptions *o, Failure *f)
 
 /* ---- all of it -------------------------------------------------------------------------------- */
 
-static bool print(const KernelOptions *o, const KernelOutput *out, const Trials *all,
-                  const Shrink *shrunk, Failure *f)
+/* Prints the report, and writes the files that are asked for. */
+static bool tell(const KernelOptions *o, const CheckOutput *out, const Trials *all,
+                 const Shrink *shrunk, Failure *f)
 {
     const char *kernel = o->kernel ? o->kernel : o->run;
-    if (!out->json) {
-        trials_print(stdout, all, kernel, &o->trials, o->verbose, isatty(STDOUT_FILENO));
-        return !o->shrink || print_shrunk(shrunk, f);
+    char summary[400];
+    trials_summarise(all, &o->trials, summary, sizeof summary);
+    if (output_is_text(out)) {
+        trials_print(stdout, all, kernel, &o->trials, o->verbose, output_in_colour());
+        if (o->shrink && !print_shrunk(shrunk, f))
+            return false;
     }
-    json_t *document = trials_json(all, kernel, &o->trials);
+    if (!output_wants_document(out))
+        return true;
+    json_t *document = trials_json(all, kernel, &o->trials, output_wants_maps(out));
     if (shrunk->trial.from && !shrunk->trial.flaky)
         json_object_set_new(document, "shrunk", shrunk_json(&shrunk->trial, shrunk->path));
-    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    putchar('\n');
+    bool written = output_document(out, document, summary, f);
     json_decref(document);
-    return true;
+    return written;
 }
 
-/* Verdicts, and what is left of the first wrong trial. */
+/* Verdicts, and what is left of the first wrong trial. While the kernel may have to run again, another process
+ * judges; what it cannot hand over, where tensors are wrong, is found once more. */
 static bool judge(const KernelOptions *o, const Plugin *plugin, Trials *all, Shrink *s, Failure *f)
 {
     const char *kernel = o->kernel ? o->kernel : o->run;
-    if (!o->shrink) {
-        trials_judge(all, kernel);
-        return true;
+    if (o->shrink) {
+        trials_judge_apart(all, kernel);
+        if (!shrink_and_write(s, o, plugin, all, f))
+            return false;
     }
-    trials_judge_apart(all, kernel);
-    return shrink_and_write(s, o, plugin, all, f);
+    if (o->guess)
+        trials_guess(all, kernel);
+    if (!o->shrink || tally_of(all).of[WRONG])
+        trials_judge(all, kernel);
+    return true;
 }
 
-int check_kernel(KernelOptions *o, const KernelOutput *out, const char *name)
+int check_kernel(KernelOptions *o, const CheckOutput *out, const char *name)
 {
     Cases cases;
     Trials all;
@@ -175,7 +185,7 @@ int check_kernel(KernelOptions *o, const KernelOutput *out, const char *name)
     TrialTally n = tally_of(&all);
     size_t count = all.count;
     if (ok && n.unsupported < count)
-        ok = print(o, out, &all, &shrunk, &failure);
+        ok = tell(o, out, &all, &shrunk, &failure);
     shrunk_free(&shrunk.trial);
     trials_free(&all);
     cases_free(&cases);

@@ -3,6 +3,7 @@
 #ifndef CASTLE_CHECK_KERNEL_H
 #define CASTLE_CHECK_KERNEL_H
 
+#include "check_output.h"
 #include "isolated.h"
 #include "trial.h"
 
@@ -11,6 +12,7 @@ struct argp;
 typedef struct KernelOptions {
     const char *run, *kernel; /* at most one of them; neither: dumps are judged */
     TrialOptions trials;
+    bool guess; /* the arithmetic */
     bool types_given, seed_given, nondeterministic, verbose;
     const char *only_for_kernels; /* the first option that was given and means nothing for dumps */
     Limits limits;
@@ -22,11 +24,7 @@ typedef struct KernelOptions {
  * first. */
 extern const struct argp check_kernel_argp;
 
-typedef struct KernelOutput {
-    bool json, strict;
-} KernelOutput;
-
 /* Runs, judges and prints. The exit status; `name` is the command's, for messages. */
-int check_kernel(KernelOptions *, const KernelOutput *, const char *name);
+int check_kernel(KernelOptions *, const CheckOutput *, const char *name);
 
 #endif

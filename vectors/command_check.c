@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* command_check.c - `castle check FILE...`: judges dumps; with --run or --kernel a kernel that it runs. */
+#include "check_dumps.h"
 #include "check_kernel.h"
 #include "commands.h"
-#include "report.h"
-#include "system.h"
 
 #include <argp.h>
-#include <stdlib.h>
+#include <string.h>
 
 typedef struct Options {
     DumpOptions dump;
-    bool strict, json;
+    CheckOutput output;
     char **files;
     size_t file_count;
     KernelOptions kernel;
 } Options;
 
-enum { OPTION_STRICT = 256, OPTION_JSON, OPTION_VARIANT };
+enum { OPTION_STRICT = 256, OPTION_JSON, OPTION_VARIANT, OPTION_JUNIT, OPTION_TAP, OPTION_REPORT };
 
 static const struct argp_option options[] = {
     {"arithmetic", 'a', "NAME", 0,
      "the kernel's arithmetic: float64, float32, tf32, bfloat16 or "
-     "float16, optionally followed by ,key=format for single roundings (default: the file's "
-     "metadata, else the answers' type)",
+     "float16, optionally followed by ,key=format for single roundings, or auto: the most accurate "
+     "one that explains the errors (default: the file's metadata, else the answers' type)",
      0},
     {"window", 'W', "W", 0, "lookahead window, or none (default: the file's metadata)", 0},
     {"scale", 'c', "C", 0, "1/sqrt(d) or a number (default: the file's metadata)", 0},
@@ -30,13 +29,22 @@ static const struct argp_option options[] = {
      "castle, without-causal-keys or without-silu (default: the file's metadata)", 0},
     {"strict", OPTION_STRICT, NULL, 0, "exit with 1 for suspect, too", 0},
     {"json", OPTION_JSON, NULL, 0, "print one JSON document (docs/check-json.md)", 0},
+    {"tap", OPTION_TAP, NULL, 0, "print a test for each tensor, as TAP 14", 0},
+    {"junit", OPTION_JUNIT, "FILE", 0, "write these tests to FILE, as JUnit's XML", 0},
+    {"report", OPTION_REPORT, "FILE", 0, "write FILE, an HTML page with maps of the errors", 0},
     {0},
 };
 
 /* Files or a kernel, and for a kernel no option that its cases decide. */
 static void check_what_is_given(Options *o, const struct argp_state *state)
 {
+    if (o->output.json && o->output.tap)
+        argp_error(state, "--json and --tap both want standard output; expected one of them");
     bool kernel = o->kernel.run || o->kernel.kernel;
+    o->kernel.guess = o->dump.arithmetic && strcmp(o->dump.arithmetic, ARITHMETIC_AUTO) == 0;
+    if (o->kernel.shrink && o->kernel.guess)
+        argp_error(state, "--arithmetic auto is found from all cases, --shrink keeps one; expected a "
+                          "declared arithmetic");
     if (kernel && o->kernel.shrink && !o->kernel.shrunk_file && o->file_count == 1) {
         o->kernel.shrunk_file = o->files[0]; /* --shrink FILE */
         o->file_count = 0;
@@ -70,10 +78,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->dump.variant = arg;
         return 0;
     case OPTION_STRICT:
-        o->strict = true;
+        o->output.strict = true;
         return 0;
     case OPTION_JSON:
-        o->json = true;
+        o->output.json = true;
+        return 0;
+    case OPTION_TAP:
+        o->output.tap = true;
+        return 0;
+    case OPTION_JUNIT:
+        o->output.junit = arg;
+        return 0;
+    case OPTION_REPORT:
+        o->output.report = arg;
         return 0;
     case ARGP_KEY_ARGS:
         o->files = state->argv + state->next;
@@ -84,59 +101,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
-}
-
-static bool has_answers(const Dump *d)
-{
-    for (Answer a = 0; a < ANSWERS; a++)
-        if (d->answer[a])
-            return true;
-    return false;
-}
-
-/* Judges one file and prints or collects what there is to say. */
-static bool check_file(const char *path, const Options *o, ReportLine *line, json_t *reports,
-                       Failure *f)
-{
-    Dump d;
-    CheckReport report;
-    if (!dump_open(&d, path, &o->dump, f))
-        return false;
-    if (!has_answers(&d)) {
-        char name[160];
-        failure_quote_path(name, sizeof name, path);
-        fail(f, "%s: there is nothing to judge: none of the answers %s is in the file", name,
-             d.task.size.width ? "y, dx, dwqu, dwku, dwvu, dwqc, dwkc, dwvc, dwo"
-                               : "o, lse, u, dqu, dku, dvu, dqc, dkc, dvc, and no stage");
-        dump_close(&d);
-        return false;
-    }
-    bool done = check_dump(&report, &d, path, f);
-    if (done) {
-        *line = report_line(path, &d, &report);
-        if (o->json)
-            json_array_append_new(reports, report_json(path, &d, &report));
-        else
-            report_print(stdout, path, &d, &report);
-        check_free(&report);
-    }
-    dump_close(&d);
-    return done;
-}
-
-static void summarise(const ReportLine *lines, size_t count, size_t unusable)
-{
-    size_t of[3] = {0};
-    for (size_t k = 0; k < count; k++)
-        of[lines[k].judgement]++;
-    if (count > 1) {
-        report_table(stdout, lines, count);
-        putchar('\n');
-    }
-    printf("%zu right, %zu suspect, %zu wrong", of[RIGHT], of[SUSPECT], of[WRONG]);
-    if (unusable)
-        printf(", %zu unusable", unusable);
-    putchar('\n');
 }
 
 int command_check(int argc, char **argv)
@@ -152,7 +116,9 @@ int command_check(int argc, char **argv)
         "\vExamples:\n"
         "  castle check mykernel.safetensors\n"
         "  castle check --arithmetic bfloat16,p=float32 mykernel.safetensors\n"
+        "  castle check --arithmetic auto mykernel.safetensors\n"
         "  castle check --json vectors/dumps/base.safetensors\n"
+        "  castle check --tap --junit tests.xml --report errors.html *.safetensors\n"
         "  castle check --kernel ./libmine.so --types f32 --fresh 20\n"
         "  castle check --run 'python3 mine.py {in} {out}' --case 'window-*'\n"
         "  castle check --kernel ./libmine.so --shrink small.safetensors\n\n"
@@ -173,42 +139,9 @@ int command_check(int argc, char **argv)
     Options o = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (o.kernel.run || o.kernel.kernel) {
-        o.kernel.trials.arithmetic = o.dump.arithmetic;
-        return check_kernel(&o.kernel, &(KernelOutput){o.json, o.strict}, argv[0]);
+        o.kernel.trials.arithmetic = o.kernel.guess ? NULL : o.dump.arithmetic;
+        return check_kernel(&o.kernel, &o.output, argv[0]);
     }
 
-    ReportLine *lines = calloc(o.file_count, sizeof *lines);
-    json_t *reports = json_array();
-    if (!lines || !reports)
-        stop_on_bug(__func__, "out of memory");
-    size_t judged = 0, unusable = 0;
-    Judgement worst = RIGHT;
-    for (size_t k = 0; k < o.file_count; k++) {
-        Failure failure;
-        if (!check_file(o.files[k], &o, &lines[judged], reports, &failure)) {
-            refuse(argv[0], &failure);
-            unusable++;
-            continue;
-        }
-        if (lines[judged].judgement > worst)
-            worst = lines[judged].judgement;
-        judged++;
-    }
-    if (o.json) {
-        json_t *document = json_pack("{s:o, s:I}", "dumps", reports, "unusable",
-                                     (json_int_t)unusable);
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-        putchar('\n');
-        json_decref(document);
-    } else {
-        json_decref(reports);
-        if (judged)
-            summarise(lines, judged, unusable);
-    }
-    free(lines);
-    if (worst == SUSPECT)
-        fprintf(stderr, "%s: warning: an answer is suspect; see the table\n", argv[0]);
-    if (unusable)
-        return EXIT_UNUSABLE;
-    return worst == WRONG || (worst == SUSPECT && o.strict) ? EXIT_WRONG : EXIT_SUCCESS;
+    return check_dumps(o.files, o.file_count, &o.dump, &o.output, argv[0]);
 }

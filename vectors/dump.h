@@ -8,6 +8,10 @@
 
 #include "task.h"
 
+/* As an arithmetic on the command line: that of the answers' type, whatever the file declares, until a
+ * better one is found (guess.h). */
+#define ARITHMETIC_AUTO "auto"
+
 /* What the command line says in the place of the file's metadata; NULL where it says nothing. */
 typedef struct DumpOptions {
     const char *arithmetic, *window, *scale, *variant;
@@ -29,6 +33,9 @@ typedef struct Dump {
 /* Reads and checks the file. On failure returns false with one sentence and leaves nothing to free. */
 bool dump_open(Dump *, const char *path, const DumpOptions *, Failure *);
 void dump_close(Dump *);
+
+/* That of the answers: o's before the others', else the inputs'. */
+NumberType dump_answer_type(const Dump *);
 
 /* The answer of problem `index`, or NULL. */
 const double *dump_answer(const Dump *, Answer, size_t index);

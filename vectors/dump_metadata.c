@@ -37,17 +37,20 @@ static bool read_scale(Dump *d, const char *where, const char *text, Failure *f)
     return true;
 }
 
+NumberType dump_answer_type(const Dump *d)
+{
+    return d->answer[ANSWER_O]   ? d->answer_type[ANSWER_O]
+           : d->answer[ANSWER_U] ? d->answer_type[ANSWER_U]
+           : d->answer[ANSWER_Y] ? d->answer_type[ANSWER_Y]
+                                 : d->task.type;
+}
+
 static bool read_arithmetic(Dump *d, const char *where, const char *text, Failure *f)
 {
     char why[300];
     d->arithmetic_stated = text != NULL;
-    if (!text) { /* the type of the answers themselves, o's before the others' */
-        NumberType t = d->answer[ANSWER_O]   ? d->answer_type[ANSWER_O]
-                       : d->answer[ANSWER_U] ? d->answer_type[ANSWER_U]
-                       : d->answer[ANSWER_Y] ? d->answer_type[ANSWER_Y]
-                                             : d->task.type;
-        text = number_format(t)->name;
-    }
+    if (!text)
+        text = number_format(dump_answer_type(d))->name;
     if (!arithmetic_parse(&d->task.arithmetic, text, why, sizeof why))
         return fail(f, "%s: %s", where, why);
     /* An answer in a file is rounded to the file's type, whatever the kernel declares. A stage too; but
@@ -85,12 +88,13 @@ bool dump_read_metadata(Dump *d, const char *path, const DumpOptions *given, Fai
     const char *scale = safetensors_metadata(d->file, "scale");
     const char *variant = safetensors_metadata(d->file, "variant");
     const char *arithmetic = safetensors_metadata(d->file, "arithmetic");
+    if (given->arithmetic)
+        arithmetic = strcmp(given->arithmetic, ARITHMETIC_AUTO) == 0 ? NULL : given->arithmetic;
     return read_window(d, given->window ? "option --window" : path,
                        given->window ? given->window : window, f) &&
            read_scale(d, given->scale ? "option --scale" : path,
                       given->scale ? given->scale : scale, f) &&
            read_variant(d, given->variant ? "option --variant" : path,
                         given->variant ? given->variant : variant, f) &&
-           read_arithmetic(d, given->arithmetic ? "option --arithmetic" : path,
-                           given->arithmetic ? given->arithmetic : arithmetic, f);
+           read_arithmetic(d, given->arithmetic ? "option --arithmetic" : path, arithmetic, f);
 }

@@ -72,8 +72,22 @@ static void print_verdict(FILE *out, const Trial *t, const AnswerSet *s, Answer 
             fprintf(out, "; %zu not finite", v->not_finite);
         fputc('\n', out);
     }
+    if (s->where[a] && s->where[a]->pattern.block.block) {
+        char text[160];
+        block_describe(&s->where[a]->pattern.block, text, sizeof text);
+        fprintf(out, "      %s\n", text);
+    }
     if (v->judgement != RIGHT && !v->judged)
         fprintf(out, "      nothing to judge: no true value here is a finite number\n");
+}
+
+static void print_first(FILE *out, const FirstWrong *first)
+{
+    char text[300];
+    if (first->answer == ANSWERS)
+        return;
+    first_wrong_describe(first, text, sizeof text);
+    fprintf(out, "      first wrong: %s\n", text);
 }
 
 /* Whether there is anything to say of a set's answer. */
@@ -93,7 +107,7 @@ static void print_lines(FILE *out, const Trials *all, bool verbose, bool colour)
             fprintf(out, "  %s: and %zu more\n", t->id, t->not_reported);
         if (verbose && t->unsupported)
             fprintf(out, "  %s: %zu calls are not supported\n", t->id, t->unsupported);
-        for (size_t s = 0; s < t->sets; s++)
+        for (size_t s = 0; s < t->sets; s++) {
             for (Answer a = 0; a < ANSWERS; a++) {
                 if (!is_told(&t->set[s], a, verbose))
                     continue;
@@ -103,6 +117,8 @@ static void print_lines(FILE *out, const Trials *all, bool verbose, bool colour)
                 begun = true;
                 print_verdict(out, t, &t->set[s], a, colour);
             }
+            print_first(out, &t->set[s].first);
+        }
     }
 }
 
@@ -154,13 +170,45 @@ static void print_family(FILE *out, const Trials *all, CaseFamily family, bool c
     fputc('\n', out);
 }
 
+void trials_summarise(const Trials *all, const TrialOptions *o, char *text, size_t size)
+{
+    TrialTally n = tally_of(all);
+    char fresh[80] = "", unsupported[60] = "";
+    bool guessed = false;
+    for (unsigned type = 0; type < NUMBER_TYPES; type++)
+        guessed = guessed || all->guess[type].made;
+    if (o->fresh)
+        snprintf(fresh, sizeof fresh, " (%zu fresh, --seed %lu)", o->fresh, o->seed);
+    if (n.unsupported)
+        snprintf(unsupported, sizeof unsupported, ", %zu unsupported", n.unsupported);
+    snprintf(text, size, "%zu cases%s: %zu right, %zu suspect, %zu wrong%s%s", all->count, fresh,
+             n.of[RIGHT], n.of[SUSPECT], n.of[WRONG], unsupported,
+             guessed ? "; the arithmetic is guessed" : "");
+}
+
+static void print_guesses(FILE *out, const Trials *all)
+{
+    for (unsigned type = 0; type < NUMBER_TYPES; type++) {
+        const Guess *g = &all->guess[type];
+        char text[400];
+        if (!g->made)
+            continue;
+        snprintf(text, sizeof text, "%s: arithmetic %s", number_type_name((NumberType)type),
+                 g->arithmetic.name);
+        print_wrapped(out, text);
+        guess_describe(g, text, sizeof text);
+        print_wrapped(out, text);
+    }
+}
+
 void trials_print(FILE *out, const Trials *all, const char *kernel, const TrialOptions *o,
                   bool verbose, bool colour)
 {
-    TrialTally n = tally_of(all);
-    char name[90], fresh[80] = "", unsupported[60] = "";
+    char name[90], summary[400];
+    bool wrong = tally_of(all).of[WRONG] > 0;
     failure_quote_path(name, sizeof name, kernel);
     fprintf(out, "%s\n", name);
+    print_guesses(out, all);
     print_lines(out, all, verbose, colour);
     fprintf(out, "\n  %-13s %5s %6s %6s", "family", "cases", "unsup.", "faults");
     for (Answer a = 0; a < HEAD_ANSWERS; a++)
@@ -170,11 +218,6 @@ void trials_print(FILE *out, const Trials *all, const char *kernel, const TrialO
         print_family(out, all, family, colour);
     fputs("  (numbers: max z, the largest error in standard deviations; ! wrong, ? suspect)\n\n",
           out);
-    if (o->fresh)
-        snprintf(fresh, sizeof fresh, " (%zu fresh, --seed %lu)", o->fresh, o->seed);
-    if (n.unsupported)
-        snprintf(unsupported, sizeof unsupported, ", %zu unsupported", n.unsupported);
-    fprintf(out, "%zu cases%s: %zu right, %zu suspect, %s%zu wrong%s%s\n", all->count, fresh,
-            n.of[RIGHT], n.of[SUSPECT], n.of[WRONG] ? red(colour) : "", n.of[WRONG],
-            n.of[WRONG] ? plain(colour) : "", unsupported);
+    trials_summarise(all, o, summary, sizeof summary);
+    fprintf(out, "%s%s%s\n", wrong ? red(colour) : "", summary, wrong ? plain(colour) : "");
 }

@@ -19,10 +19,14 @@ TrialTally tally_of(const Trials *);
 /* Whether the kernel supports nothing of it. */
 bool trial_is_unsupported(const Trial *);
 
+/* One line: the counts, and whether the arithmetic was guessed. */
+void trials_summarise(const Trials *, const TrialOptions *, char *text, size_t size);
+
 /* A line for everything that is not right (`verbose`: and for what is), a table of families and tensors,
  * and a last line with the counts. Colour if `colour`. */
 void trials_print(FILE *, const Trials *, const char *kernel, const TrialOptions *, bool verbose,
                   bool colour);
-json_t *trials_json(const Trials *, const char *kernel, const TrialOptions *);
+/* `maps`: with heat maps of wrong tensors. */
+json_t *trials_json(const Trials *, const char *kernel, const TrialOptions *, bool maps);
 
 #endif

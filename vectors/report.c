@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "report.h"
 
+#include "json_values.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -105,6 +107,20 @@ static void print_truth(FILE *out, const Dump *d, const CheckReport *c)
     }
 }
 
+/* Where the errors are, and which came first. */
+static void print_where(FILE *out, const CheckReport *c)
+{
+    const Where *where[ANSWERS];
+    char text[300];
+    if (c->first.answer == ANSWERS)
+        return;
+    for (Answer a = 0; a < ANSWERS; a++)
+        where[a] = c->tensor[a].where;
+    where_print(out, where, 2);
+    first_wrong_describe(&c->first, text, sizeof text);
+    fprintf(out, "  first wrong: %s\n", text);
+}
+
 /* The mistakes of the catalogue that agree with a wrong head in all its answers. */
 static void print_diagnosis(FILE *out, const CheckReport *c)
 {
@@ -122,13 +138,36 @@ static void print_diagnosis(FILE *out, const CheckReport *c)
         fprintf(out, "  and %zu more, which these inputs do not tell apart\n", d->count - NAMED);
 }
 
-void report_print(FILE *out, const char *path, const Dump *d, const CheckReport *c)
+/* A verdict, red where it is wrong. */
+static void print_judgement(FILE *out, Judgement j, int width, bool colour)
+{
+    bool red = colour && j == WRONG;
+    fprintf(out, "%s%-*s%s", red ? "\033[31m" : "", width, judgement_name(j), red ? "\033[m" : "");
+}
+
+static void print_arithmetic(FILE *out, const Dump *d, const CheckReport *c)
+{
+    char text[400];
+    fprintf(out, "  arithmetic %s%s\n", d->task.arithmetic.name,
+            d->arithmetic_stated || c->guess.made ? ""
+                                                  : " (not stated; taken from the answers' type)");
+    if (!c->guess.made)
+        return;
+    guess_describe(&c->guess, text, sizeof text);
+    fprintf(out, "    %s\n", text);
+    for (size_t k = 0; k < c->guess.others; k++)
+        fprintf(out, "    or %s, which these answers hardly tell apart\n", c->guess.other[k]);
+}
+
+void report_print(FILE *out, const char *path, const Dump *d, const CheckReport *c, bool colour)
 {
     char window[40], scale[40], name[200];
     task_describe_window(&d->task, window, sizeof window);
     task_describe_scale(&d->task, scale, sizeof scale);
     failure_quote_path(name, sizeof name, path);
-    fprintf(out, "%s: %s\n", name, judgement_name(c->judgement));
+    fprintf(out, "%s: ", name);
+    print_judgement(out, c->judgement, 0, colour);
+    fputc('\n', out);
     fprintf(out, "  batch %zu, heads %zu, L %zu, d %zu", d->task.size.batch, d->task.size.heads,
             d->task.size.length, d->task.size.dim);
     if (d->task.size.width)
@@ -137,8 +176,7 @@ void report_print(FILE *out, const char *path, const Dump *d, const CheckReport 
             scale, d->scale_stated ? "" : " (not stated)");
     if (d->task.variant != CASTLE)
         fprintf(out, "  variant %s\n", variant_name(d->task.variant));
-    fprintf(out, "  arithmetic %s%s\n", d->task.arithmetic.name,
-            d->arithmetic_stated ? "" : " (not stated; taken from the answers' type)");
+    print_arithmetic(out, d, c);
     print_truth(out, d, c);
     fprintf(out, "  %-6s  %-7s %8s  %8s  %11s  %9s  %8s  %s\n", "tensor", "verdict", "elements",
             "max z", "susp. wrong", "err/bound", "ulps",
@@ -146,6 +184,7 @@ void report_print(FILE *out, const char *path, const Dump *d, const CheckReport 
     for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
             print_tensor(out, d, &c->tensor[a], a);
+    print_where(out, c);
     print_diagnosis(out, c);
     fputc('\n', out);
 }
@@ -240,26 +279,7 @@ void report_table(FILE *out, const ReportLine *lines, size_t count)
 
 /* ---- for programs --------------------------------------------------------------------------- */
 
-/* JSON has no infinities and no NaN: they become strings. */
-static json_t *json_number(double x)
-{
-    if (isfinite(x))
-        return json_real(x);
-    return json_string(isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
-}
-
-/* File names and tensor names may hold any byte. */
-static json_t *json_text(const char *text)
-{
-    json_t *s = json_string(text);
-    char quoted[400];
-    if (s)
-        return s;
-    failure_quote(quoted, sizeof quoted, text);
-    return json_string(quoted);
-}
-
-static json_t *tensor_json(const Dump *d, const TensorReport *r, Answer a)
+static json_t *tensor_json(const Dump *d, const TensorReport *r, Answer a, bool maps)
 {
     const Verdict *v = &r->verdict;
     json_t *o = json_object();
@@ -268,21 +288,25 @@ static json_t *tensor_json(const Dump *d, const TensorReport *r, Answer a)
     json_object_set_new(o, "judged", json_integer((json_int_t)v->judged));
     json_object_set_new(o, "not_finite", json_integer((json_int_t)v->not_finite));
     json_object_set_new(o, "past_bound", json_integer((json_int_t)v->past_bound));
-    json_object_set_new(o, "suspect_above", json_number(v->thresholds.suspect));
-    json_object_set_new(o, "wrong_above", json_number(v->thresholds.wrong));
-    json_object_set_new(o, "error_over_bound", json_number(v->most_of_bound));
+    json_object_set_new(o, "suspect_above", number_json(v->thresholds.suspect));
+    json_object_set_new(o, "wrong_above", number_json(v->thresholds.wrong));
+    json_object_set_new(o, "error_over_bound", number_json(v->most_of_bound));
     if (!v->judged)
         return o;
     Place p = place_of(&d->task.size, a, v->worst);
-    json_object_set_new(o, "z", json_number(v->worst_score.z));
-    json_object_set_new(o, "ulps", json_number(r->worst_ulps));
+    json_object_set_new(o, "z", number_json(v->worst_score.z));
+    json_object_set_new(o, "ulps", number_json(r->worst_ulps));
     json_t *worst = json_pack("{s:I, s:I, s:I, s:I}", "batch", (json_int_t)p.batch, "head",
                               (json_int_t)p.head, "row", (json_int_t)p.row, "column",
                               (json_int_t)p.column);
-    json_object_set_new(worst, "answer", json_number(r->answered[v->worst]));
-    json_object_set_new(worst, "truth", json_number(r->truth[v->worst]));
-    json_object_set_new(worst, "error", json_number(v->worst_score.error));
+    json_object_set_new(worst, "answer", number_json(r->answered[v->worst]));
+    json_object_set_new(worst, "truth", number_json(r->truth[v->worst]));
+    json_object_set_new(worst, "error", number_json(v->worst_score.error));
     json_object_set_new(o, "worst", worst);
+    if (r->where)
+        json_object_set_new(o, "pattern", pattern_json(&r->where->pattern));
+    if (r->where && maps)
+        json_object_set_new(o, "map", heat_map_json(&r->where->map));
     return o;
 }
 
@@ -292,17 +316,17 @@ static json_t *diagnosis_json(const Diagnosis *d)
     for (size_t k = 0; k < d->count; k++)
         json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:o}", "id", d->mutant[k]->id, "name",
                                              d->mutant[k]->name, "what", d->mutant[k]->what, "z",
-                                             json_number(d->z[k])));
+                                             number_json(d->z[k])));
     return all;
 }
 
-json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
+json_t *report_json(const char *path, const Dump *d, const CheckReport *c, bool maps)
 {
     char window[40], scale[40];
     task_describe_window(&d->task, window, sizeof window);
     task_describe_scale(&d->task, scale, sizeof scale);
     json_t *o = json_object(), *tensors = json_object(), *skipped = json_array();
-    json_object_set_new(o, "file", json_text(path));
+    json_object_set_new(o, "file", text_json(path));
     json_object_set_new(o, "verdict", json_string(judgement_name(c->judgement)));
     json_object_set_new(o, "shape",
                         json_pack("[I, I, I, I]", (json_int_t)d->task.size.batch,
@@ -313,7 +337,9 @@ json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
     json_object_set_new(o, "variant", json_string(variant_name(d->task.variant)));
     json_object_set_new(o, "window", json_string(window));
     json_object_set_new(o, "scale", json_string(scale));
-    json_object_set_new(o, "arithmetic", json_text(d->task.arithmetic.name));
+    json_object_set_new(o, "arithmetic", text_json(d->task.arithmetic.name));
+    if (c->guess.made)
+        json_object_set_new(o, "guess", guess_json(&c->guess));
     json_object_set_new(o, "truth",
                         json_pack("{s:i, s:I, s:I, s:I, s:I}", "bits", (int)c->bits, "certified",
                                   (json_int_t)c->certified, "ties", (json_int_t)c->ties,
@@ -321,10 +347,12 @@ json_t *report_json(const char *path, const Dump *d, const CheckReport *c)
                                   "heads_checked_sequentially", (json_int_t)c->naive_heads));
     for (Answer a = 0; a < ANSWERS; a++)
         if (c->tensor[a].present)
-            json_object_set_new(tensors, answer_name(a), tensor_json(d, &c->tensor[a], a));
+            json_object_set_new(tensors, answer_name(a), tensor_json(d, &c->tensor[a], a, maps));
     for (size_t k = 0; k < d->not_judged_count; k++)
-        json_array_append_new(skipped, json_text(d->not_judged[k]));
+        json_array_append_new(skipped, text_json(d->not_judged[k]));
     json_object_set_new(o, "tensors", tensors);
+    if (c->first.answer != ANSWERS)
+        json_object_set_new(o, "first_wrong", first_wrong_json(&c->first));
     if (c->diagnosis.tried)
         json_object_set_new(o, "diagnosis", diagnosis_json(&c->diagnosis));
     json_object_set_new(o, "not_judged", skipped);

@@ -8,8 +8,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
-void report_print(FILE *, const char *path, const Dump *, const CheckReport *);
-json_t *report_json(const char *path, const Dump *, const CheckReport *);
+void report_print(FILE *, const char *path, const Dump *, const CheckReport *, bool colour);
+/* `maps`: with heat maps of wrong tensors. */
+json_t *report_json(const char *path, const Dump *, const CheckReport *, bool maps);
 
 /* The last table: one line per dump. */
 typedef struct ReportLine {

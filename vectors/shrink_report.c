@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "shrink_report.h"
 
+#include "check_output.h"
 #include "report.h"
 #include "show_numbers.h"
 
@@ -141,7 +142,7 @@ static bool print_first_name(const ShrunkTrial *s, Failure *f)
     if (whole.task.size.length > DIAGNOSIS_MOST_TOKENS)
         return true;
     memcpy(whole.answer, s->from->set[s->from_set].answer, sizeof whole.answer);
-    if (!check_dump(&c, &whole, s->from->id, f))
+    if (!check_dump(&c, &whole, false, s->from->id, f))
         return false;
     if (c.diagnosis.tried && !c.diagnosis.count)
         puts("  no known mistake agrees with the whole case");
@@ -151,7 +152,7 @@ static bool print_first_name(const ShrunkTrial *s, Failure *f)
 }
 
 /* What castle check says of the file. */
-static bool print_verdict(const ShrunkTrial *s, const char *path, const Dump *d, Failure *f)
+static bool print_verdict(const ShrunkTrial *s, const char *path, Dump *d, Failure *f)
 {
     CheckReport c;
     if (s->answer == ANSWERS) {
@@ -160,11 +161,11 @@ static bool print_verdict(const ShrunkTrial *s, const char *path, const Dump *d,
         putchar('\n');
         return true;
     }
-    if (!print_first_name(s, f) || !check_dump(&c, d, path, f))
+    if (!print_first_name(s, f) || !check_dump(&c, d, false, path, f))
         return false;
     print_inputs(d->file);
     print_answers(d, &c);
-    report_print(stdout, path, d, &c);
+    report_print(stdout, path, d, &c, output_in_colour());
     check_free(&c);
     return true;
 }

@@ -121,8 +121,10 @@ void trials_free(Trials *all)
     for (size_t k = 0; k < all->count; k++) {
         Trial *t = &all->at[k];
         for (size_t s = 0; s < t->sets; s++)
-            for (Answer a = 0; a < ANSWERS; a++)
+            for (Answer a = 0; a < ANSWERS; a++) {
                 free(t->set[s].answer[a]);
+                where_free(t->set[s].where[a]);
+            }
         dump_close(&t->given);
     }
     shared_free(all->at, all->room * sizeof(Trial));
@@ -134,7 +136,7 @@ AnswerSet *trial_set(Trial *t, const char *part)
     if (t->sets == MOST_SETS)
         stop_on_bug(__func__, "more than %d sets of answers", MOST_SETS);
     AnswerSet *s = &t->set[t->sets++];
-    *s = (AnswerSet){.answer = {NULL}};
+    *s = (AnswerSet){.answer = {NULL}, .first.answer = ANSWERS};
     snprintf(s->part, sizeof s->part, "%s", part);
     return s;
 }

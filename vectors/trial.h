@@ -7,8 +7,9 @@
 
 #include "cases.h"
 #include "dump.h"
+#include "guess.h"
 #include "selection.h"
-#include "verdict.h"
+#include "where.h"
 
 /* What one call answered, and the verdicts on it. */
 typedef struct AnswerSet {
@@ -17,6 +18,8 @@ typedef struct AnswerSet {
     double *answer[ANSWERS];  /* laid out as in files; NULL: not answered */
     Verdict verdict[ANSWERS]; /* from here on: once it is judged */
     double answered[ANSWERS], truth[ANSWERS]; /* of the worst element */
+    Where *where[ANSWERS];                    /* of wrong ones, else NULL */
+    FirstWrong first;
 } AnswerSet;
 
 /* Something that is wrong whatever the values are: a crash, a broken promise. */
@@ -42,6 +45,7 @@ typedef struct Trial {
     size_t not_reported;        /* faults beyond MOST_FAULTS */
     bool from_file;
     const char *only; /* the one part that is asked for, with what it needs; NULL: all */
+    bool coarser; /* judged by an arithmetic that was guessed, coarser than the type suggests */
     Judgement judgement;
 } Trial;
 
@@ -49,6 +53,7 @@ typedef struct Trial {
 typedef struct Trials {
     Trial *at;
     size_t count, room;
+    Guess guess[NUMBER_TYPES]; /* of the cases of each type; made where asked for */
 } Trials;
 
 /* What to run over. */

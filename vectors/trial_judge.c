@@ -5,76 +5,16 @@
 #include "interruption.h"
 #include "progress.h"
 #include "scales.h"
+#include "trial_truth.h"
 
 #include <errno.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static bool is_answered(const Trial *t, Answer a)
-{
-    for (size_t s = 0; s < t->sets; s++)
-        if (t->set[s].answer[a])
-            return true;
-    return false;
-}
-
-/* Without what nobody answered: stages, and gradients, which cost three forwards. */
-static Problem problem_to_judge(const Trial *t, size_t index)
-{
-    Problem p = task_problem(&t->given.task, index);
-    bool gradients = false, stages = false;
-    for (Answer a = 0; a < ANSWERS; a++) {
-        gradients = gradients || (answer_is_gradient(a) && is_answered(t, a));
-        stages = stages || (answer_is_stage(a) && is_answered(t, a));
-    }
-    p.stages = stages;
-    if (!gradients)
-        p.cotangent = NULL;
-    return p;
-}
-
-/* tokens: of u when so many are taken in, else 0. */
-static const Tensor *stored(const Trial *t, Answer a, size_t tokens, const char *suffix)
-{
-    char name[40], at[24] = "";
-    if (tokens)
-        snprintf(at, sizeof at, "@%zu", tokens);
-    snprintf(name, sizeof name, "%s%s%s", answer_name(a), at, suffix);
-    const Tensor *found = safetensors_find(t->given.file, name);
-    if (!found)
-        stop_on_bug(__func__, "%s: the golden file lacks %s", t->id, name);
-    return found;
-}
-
-/* What the file has of one head, as the oracle would have found it; of a number of tokens u alone. */
-static Oracle *stored_truth(const Trial *t, const Problem *p, size_t tokens, size_t index)
-{
-    Oracle *o = room_for(__func__, 1, sizeof *o);
-    for (Answer a = 0; a < ANSWERS; a++) {
-        if (!problem_has(p, a) || (tokens && a != ANSWER_U))
-            continue;
-        MatrixShape s = answer_shape(p, a);
-        size_t n = s.rows * s.cols;
-        const Tensor *value = stored(t, a, tokens, ""), *tail = stored(t, a, tokens, ".lo");
-        Truth *x = &o->truth[a];
-        *x = (Truth){.rows = s.rows,
-                     .cols = s.cols,
-                     .value = room_for(__func__, n, sizeof(double)),
-                     .tail = room_for(__func__, n, sizeof(double)),
-                     .neighbour = room_for(__func__, n, sizeof(double)),
-                     .certificate = room_for(__func__, n, 1)};
-        for (size_t k = 0; k < n; k++) {
-            x->value[k] = x->neighbour[k] = tensor_value(value, index * n + k);
-            x->tail[k] = tensor_value(tail, index * n + k);
-            x->certificate[k] = isnan(x->value[k]) ? UNDEFINED : CERTIFIED;
-        }
-    }
-    return o;
-}
 
 static void use_stored_sigma(Scales *s, const Trial *t, const Problem *p, const Oracle *o,
                              size_t tokens, size_t index)
@@ -84,15 +24,18 @@ static void use_stored_sigma(Scales *s, const Trial *t, const Problem *p, const 
         if (!n)
             continue;
         size_t run = sigma_run(p, a), runs = n / run;
-        const Tensor *sigma = stored(t, a, tokens, ".sigma");
+        const Tensor *sigma = trial_tensor(t, a, tokens, ".sigma");
         s->sigma[a] = room_for(__func__, n, sizeof(double));
         for (size_t k = 0; k < n; k++)
             s->sigma[a][k] = tensor_value(sigma, index * runs + k / run);
     }
 }
 
+/* How bad each element of each answer of a set is (score_badness). */
+typedef double *Badness[ANSWERS];
+
 static void score_set(const Trial *t, AnswerSet *set, const Oracle *o, const Scales *s,
-                      size_t index)
+                      size_t index, Badness badness)
 {
     for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *x = &o->truth[a];
@@ -103,6 +46,7 @@ static void score_set(const Trial *t, AnswerSet *set, const Oracle *o, const Sca
             double answered = set->answer[a][at + k];
             Score score = score_element(x, k, s->sigma[a][k], s->bound[a][k], answered);
             verdict_add(v, at + k, score, answered);
+            badness[a][at + k] = score_badness(&score, &v->thresholds);
             if (score.judged && v->worst == at + k) {
                 set->answered[a] = answered;
                 set->truth[a] = x->value[k];
@@ -112,13 +56,13 @@ static void score_set(const Trial *t, AnswerSet *set, const Oracle *o, const Sca
 }
 
 /* The truth of one head, from the file if it has it, and its error scales; the sets that it is for. */
-static void judge_problem(Trial *t, const Problem *p, size_t tokens, size_t index)
+static void judge_problem(Trial *t, const Problem *p, size_t tokens, size_t index,
+                          Badness *badness)
 {
     const Arithmetic *arithmetic = &t->given.task.arithmetic;
-    bool from_file = t->from_file && !t->ties && !p->stages;
-    Oracle *o = from_file ? stored_truth(t, p, tokens, index) : oracle(p, true, false);
+    Oracle *o = trial_truth(t, p, tokens, index);
     Scales *s;
-    if (from_file && t->usual) {
+    if (t->usual && trial_is_stored(t, p)) {
         s = error_bounds(p, arithmetic, o);
         use_stored_sigma(s, t, p, o, tokens, index);
     } else {
@@ -126,16 +70,16 @@ static void judge_problem(Trial *t, const Problem *p, size_t tokens, size_t inde
     }
     for (size_t k = 0; k < t->sets; k++)
         if (t->set[k].tokens == tokens)
-            score_set(t, &t->set[k], o, s, index);
+            score_set(t, &t->set[k], o, s, index, badness[k]);
     scales_free(s);
     oracle_free(o);
 }
 
 /* u after so many tokens is that of a problem which ends there. */
-static void judge_head(Trial *t, size_t index)
+static void judge_head(Trial *t, size_t index, Badness *badness)
 {
-    Problem p = problem_to_judge(t, index);
-    judge_problem(t, &p, 0, index);
+    Problem p = trial_problem(t, index);
+    judge_problem(t, &p, 0, index, badness);
     p.cotangent = NULL;
     p.stages = false;
     for (size_t k = 0; k < t->sets; k++) {
@@ -144,7 +88,7 @@ static void judge_head(Trial *t, size_t index)
         for (size_t i = 0; i < k; i++)
             done = done || t->set[i].tokens == p.length;
         if (!done)
-            judge_problem(t, &p, p.length, index);
+            judge_problem(t, &p, p.length, index, badness);
     }
 }
 
@@ -167,23 +111,47 @@ static void end_verdict(Verdict *v, bool finite)
         v->judgement = RIGHT;
 }
 
+static void begin_set(const Trial *t, AnswerSet *set, Badness badness)
+{
+    for (Answer a = 0; a < ANSWERS; a++)
+        if (set->answer[a]) {
+            set->where[a] = NULL;
+            set->verdict[a] = verdict_begin(set_count(t, set, a));
+            badness[a] = room_for(__func__, trial_count(t, a), sizeof(double));
+        }
+}
+
+static void end_set(const Trial *t, AnswerSet *set, Badness badness, bool finite)
+{
+    bool present[ANSWERS];
+    for (Answer a = 0; a < ANSWERS; a++) {
+        Verdict *v = &set->verdict[a];
+        present[a] = set->answer[a] != NULL;
+        if (!present[a])
+            continue;
+        end_verdict(v, finite);
+        if (v->judgement == WRONG)
+            set->where[a] = where_wrong(&t->given.task.size, a, v, badness[a]);
+        free(badness[a]);
+    }
+    set->first = first_wrong(present, set->verdict);
+}
+
 static void judge(Trial *t)
 {
     bool finite = has_finite_inputs(t);
+    Badness badness[MOST_SETS];
     for (size_t s = 0; s < t->sets; s++)
-        for (Answer a = 0; a < ANSWERS; a++)
-            if (t->set[s].answer[a])
-                t->set[s].verdict[a] = verdict_begin(set_count(t, &t->set[s], a));
+        begin_set(t, &t->set[s], badness[s]);
     for (size_t k = 0; t->sets && k < task_problems(&t->given.task); k++)
-        judge_head(t, k);
-    t->judgement = t->faults ? WRONG : RIGHT;
-    for (size_t s = 0; s < t->sets; s++)
+        judge_head(t, k, badness);
+    t->judgement = t->faults ? WRONG : t->coarser ? SUSPECT : RIGHT;
+    for (size_t s = 0; s < t->sets; s++) {
+        end_set(t, &t->set[s], badness[s], finite);
         for (Answer a = 0; a < ANSWERS; a++)
-            if (t->set[s].answer[a]) {
-                Verdict *v = &t->set[s].verdict[a];
-                end_verdict(v, finite);
-                t->judgement = v->judgement > t->judgement ? v->judgement : t->judgement;
-            }
+            if (t->set[s].answer[a] && t->set[s].verdict[a].judgement > t->judgement)
+                t->judgement = t->set[s].verdict[a].judgement;
+    }
 }
 
 void trials_judge(Trials *all, const char *what)
@@ -198,6 +166,15 @@ void trials_judge(Trials *all, const char *what)
     progress_end(progress);
 }
 
+/* These are this process's alone. */
+static void forget_where(Trials *all)
+{
+    for (size_t k = 0; k < all->count; k++)
+        for (size_t s = 0; s < all->at[k].sets; s++)
+            for (Answer a = 0; a < ANSWERS; a++)
+                all->at[k].set[s].where[a] = NULL;
+}
+
 void trials_judge_apart(Trials *all, const char *what)
 {
     int status = 0;
@@ -210,6 +187,7 @@ void trials_judge_apart(Trials *all, const char *what)
         if (all->count == 1)
             omp_set_num_threads(1); /* it would take longer to start others */
         trials_judge(all, what);
+        forget_where(all);
         _exit(0);
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)

@@ -12,10 +12,13 @@
 
 #include "trial.h"
 
+/* Before that, where no arithmetic is declared: finds one for each type, by which its cases are judged. */
+void trials_guess(Trials *, const char *what);
+
 /* Fills in all verdicts, several trials at a time; progress under the name `what`, none where it is NULL. */
 void trials_judge(Trials *, const char *what);
 
-/* The same in a child process, so that this one starts no threads and may fork on. */
+/* The same but for `where`, in a child process, so that this one starts no threads and may fork on. */
 void trials_judge_apart(Trials *, const char *what);
 
 #endif
