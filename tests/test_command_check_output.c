@@ -245,6 +245,14 @@ static void kernels_are_told_case_by_case(void **state)
     assert_value(doc, "count(//section)", "1"); /* of the wrong case */
     assert_value(doc, "count(//nav//tbody/tr)", "2");
     xmlFreeDoc(doc);
+
+    /* and of a type's cases one arithmetic is guessed */
+    run_right("check", "-a", "auto", "--kernel", library, "--golden", "none", "--fresh", "1",
+              "--seed", "12", "--types", "f32");
+    assert_out("\n  F32: arithmetic float32\n  guessed: explained by float32\n");
+    assert_out("\n1 cases (1 fresh, --seed 12): 1 right, 0 suspect, 0 wrong; the arithmetic is "
+               "guessed\n");
+    assert_fits_page();
 }
 
 /* ---- the page --------------------------------------------------------------------------------- */
@@ -341,20 +349,6 @@ static void a_guess_is_told_and_never_passes_in_silence(void **state)
     assert_fits_page();
 }
 
-static void a_kernels_arithmetic_is_guessed_for_each_type(void **state)
-{
-    char library[100];
-    (void)state;
-    (void)snprintf(library, sizeof library, "%s", scratch_path("naive.so"));
-    assert_true(library_compiled(library, "vectors/examples/naive_kernel.c", "-DUNUSED"));
-    run_right("check", "-a", "auto", "--kernel", library, "--golden", "none", "--fresh", "2",
-              "--seed", "5", "--types", "f32");
-    assert_out("\n  F32: arithmetic float32\n  guessed: explained by float32\n");
-    assert_out("\n2 cases (2 fresh, --seed 5): 2 right, 0 suspect, 0 wrong; the arithmetic is "
-               "guessed\n");
-    assert_fits_page();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,7 +361,6 @@ int main(void)
         TEST(the_page_stands_alone),
         TEST(the_map_shows_the_planted_rows),
         TEST(a_guess_is_told_and_never_passes_in_silence),
-        TEST(a_kernels_arithmetic_is_guessed_for_each_type),
     };
     return run_command_tests(tests);
 }

@@ -193,7 +193,9 @@ static void nothing_finite_is_no_evidence(void **state)
     scene_begin(&s, &size, "float32", "float32", 5);
     s.task.input[INPUT_KC][1] = NAN;
     Guess g = guessed(&s, TYPE_F32);
-    assert_false(g.made);
+    assert_true(g.no_evidence);
+    assert_false(g.found);
+    assert_string_equal(g.arithmetic.name, "float32");
     scene_end(&s);
 }
 

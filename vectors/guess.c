@@ -134,7 +134,6 @@ static void name_closest(Guess *g, const Candidates *c, const Trying *tried, con
             (best == c->count ||
              tried[k].z / tried[k].threshold < tried[best].z / tried[best].threshold))
             best = k;
-    g->arithmetic = c->expected;
     if (best == c->count)
         return;
     const Trying *t = &tried[best];
@@ -210,15 +209,15 @@ static unsigned search(Search *s)
 Guess guess_arithmetic(const Evidence *all, size_t count, NumberType type, const Sites *sites,
                        const char *what)
 {
-    Guess g = {.made = false};
     Candidates c = candidates_for(type, sites);
+    Guess g = {.made = true, .arithmetic = c.expected};
     Search s = {.c = &c,
                 .tried = room_for(__func__, c.count, sizeof *s.tried),
                 .all = all,
                 .order = room_for(__func__, count, sizeof *s.order)};
     s.used = usable(all, count, s.order);
-    g.made = s.used > 0;
-    if (g.made) {
+    g.no_evidence = s.used == 0;
+    if (!g.no_evidence) {
         s.progress = progress_begin(what, "arithmetic", c.count);
         unsigned class = search(&s);
         progress_end(s.progress);
@@ -235,8 +234,9 @@ Guess guess_arithmetic(const Evidence *all, size_t count, NumberType type, const
 
 void guess_describe(const Guess *g, char *text, size_t size)
 {
-    if (!g->made)
-        snprintf(text, size, "no arithmetic could be guessed: there is no finite input");
+    if (g->no_evidence)
+        snprintf(text, size,
+                 "no arithmetic could be guessed: all inputs have a NaN or an infinity");
     else if (g->found)
         snprintf(text, size, "guessed: %s%s", g->words,
                  g->coarser ? "; coarser than the answers' type suggests" : "");

@@ -20,7 +20,7 @@
 
 #include <jansson.h>
 
-enum { EVIDENCE_SETS = 8, GUESS_OTHERS = 8 };
+enum { EVIDENCE_SETS = 24, GUESS_OTHERS = 8 };
 
 /* One problem and what was answered to it, once or several times. */
 typedef struct Evidence {
@@ -34,6 +34,7 @@ typedef struct Evidence {
 
 typedef struct Guess {
     bool made, found;
+    bool no_evidence;      /* there is nothing to guess from */
     bool coarser;          /* than the preset of the answers' type: suspect */
     Arithmetic arithmetic; /* to judge by: what was found, else that preset */
     char words[100];       /* "P rounded to bfloat16" */
@@ -48,8 +49,7 @@ typedef struct Guess {
     } closest;
 } Guess;
 
-/* Problems with NaN or infinity among the inputs are no evidence; with none at all nothing is made. `what` is
- * for progress. */
+/* Problems with NaN or infinity among the inputs are no evidence. `what` is for progress. */
 Guess guess_arithmetic(const Evidence *, size_t count, NumberType of_answers, const Sites *,
                        const char *what);
 
