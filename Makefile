@@ -21,7 +21,7 @@ LIBS = -lgsl -lopenblas $(ARB) -lflint -lmpfr -lgmp -ljansson -lnettle -lzip -lx
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(WARN) $(INCLUDE)
 
 COMMANDS = ref/main.c $(wildcard vectors/command_*.c vectors/check_kernel*.c docs/command_*.c) \
-           proofs/verify.c
+           vectors/check_dumps.c proofs/verify.c
 STABILITY = proofs/stability_main.c
 KILL_MATRIX = proofs/kill_matrix_main.c
 REPORT = proofs/report_main.c

@@ -43,8 +43,9 @@ static void check_what_is_given(Options *o, const struct argp_state *state)
     bool kernel = o->kernel.run || o->kernel.kernel;
     o->kernel.guess = o->dump.arithmetic && strcmp(o->dump.arithmetic, ARITHMETIC_AUTO) == 0;
     if (o->kernel.shrink && o->kernel.guess)
-        argp_error(state, "--arithmetic auto is found from all cases, --shrink keeps one; expected a "
-                          "declared arithmetic");
+        argp_error(state,
+                   "--arithmetic auto is found from all cases, --shrink keeps one; expected a "
+                   "declared arithmetic");
     if (kernel && o->kernel.shrink && !o->kernel.shrunk_file && o->file_count == 1) {
         o->kernel.shrunk_file = o->files[0]; /* --shrink FILE */
         o->file_count = 0;

@@ -45,7 +45,7 @@ typedef struct Trial {
     size_t not_reported;        /* faults beyond MOST_FAULTS */
     bool from_file;
     const char *only; /* the one part that is asked for, with what it needs; NULL: all */
-    bool coarser; /* judged by an arithmetic that was guessed, coarser than the type suggests */
+    bool coarser;     /* judged by an arithmetic that was guessed, coarser than the type suggests */
     Judgement judgement;
 } Trial;
 

@@ -56,8 +56,7 @@ static void score_set(const Trial *t, AnswerSet *set, const Oracle *o, const Sca
 }
 
 /* The truth of one head, from the file if it has it, and its error scales; the sets that it is for. */
-static void judge_problem(Trial *t, const Problem *p, size_t tokens, size_t index,
-                          Badness *badness)
+static void judge_problem(Trial *t, const Problem *p, size_t tokens, size_t index, Badness *badness)
 {
     const Arithmetic *arithmetic = &t->given.task.arithmetic;
     Oracle *o = trial_truth(t, p, tokens, index);
