@@ -22,6 +22,7 @@ html_title = "CASTLE attention"
 html_static_path = ["style.css"]
 html_css_files = ["style.css"]
 html_copy_source = False
+html_show_search_summary = False  # it asks for pages anew, which browsers refuse from a disk
 html_show_sphinx = False
 html_show_copyright = False
 html_theme_options = {"prev_next_buttons_location": None}
