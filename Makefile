@@ -219,12 +219,12 @@ vectors-update: golden-anew                      ## make them anew, put them int
 # Every warning is an error; then every link is followed.
 docs: export PYTHONDONTWRITEBYTECODE = 1
 docs: export CASTLE_VERSION = $(VERSION)
-docs: | $(FIRST)                                 ## one site of all documents: build/docs/site/index.html
+docs: | $(FIRST)                                 ## one site of all documents: build/site/html/index.html
 	@command -v sphinx-build >/dev/null || { echo "sphinx-build is missing (make deps-docs)"; exit 1; }
-	@rm -rf $B/docs
-	@python3 docs/site/pages.py $B/docs/source
-	sphinx-build -q -n -W --keep-going -b html -c docs/site -d $B/docs/doctrees $B/docs/source $B/docs/site
-	@python3 docs/site/check_links.py $B/docs/site
+	@rm -rf $B/site
+	@python3 docs/site/pages.py $B/site/source
+	sphinx-build -q -n -W --keep-going -b html -c docs/site -d $B/site/doctrees $B/site/source $B/site/html
+	@python3 docs/site/check_links.py $B/site/html
 
 # ---- machine-checked proofs --------------------------------------------------------------------
 

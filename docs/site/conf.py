@@ -33,8 +33,8 @@ NAMES = {}  # what headers declare: where on the site
 NAVIGATION = {
     "Learn": ["docs/tutorial", "docs/notation", "docs/faq"],
     "Guides": ["docs/validate-a-kernel", "docs/read-a-report", "docs/using-the-vectors", "docs/adding",
-               "docs/add-a-mechanism"],
-    "Proofs": ["proofs/README", "proofs/rounding", "proofs/complexity", "proofs/stability",
+               "docs/add-a-mechanism", "vectors/examples/README", "vectors/examples/*/README"],
+    "Proofs": ["proofs/README", "proofs/SOUNDNESS", "proofs/rounding", "proofs/complexity", "proofs/stability",
                "proofs/figures", "proofs/coq/README", "docs/kill-matrix"],
     "Reference": ["man/castle.1", "man/castle-*", "docs/check-json", "vectors/dumps/README", "api/index"],
 }
