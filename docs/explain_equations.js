@@ -103,7 +103,7 @@ const meaning = {
     QU: "lookahead queries: open the gate", KU: "lookahead keys of the gate", VU: "what later words write into u",
     QC: "causal queries", KC: "causal keys: stand still", VC: "values: what the output sums", G: "gates",
     U: "lookahead keys: move", T1: "queries against V<sup>U</sup>", SC: "causal scores", SU: "lookahead scores",
-    P: "weights", O: "output", Z: "gate logits", SILU: "SiLU of lookahead scores", S: "scores", LSE: "log of softmax’s sum",
+    P: "weights", O: "output", Z: "gate logits", SILU: "taken off the causal score", S: "what enters softmax", LSE: "log of softmax’s sum",
 };
 const byStep = { U: 1, D: 1 };
 function nameOf(c) {

@@ -213,15 +213,15 @@ static void hash(struct sha256_ctx *sha, const GoldenCase *c)
 /* SHA-256, its first 8 bytes, over ids, names and bytes of a family's core inputs in the table's order. Whoever
  * changes a row or a family records what this test then prints. */
 static const char *const recorded[CASE_FAMILIES] = {
-    [FAMILY_PLAIN] = "258ca4642c47ba08",        [FAMILY_TRAINED] = "2436135f672de6db",
+    [FAMILY_PLAIN] = "1db58af5d308b325",        [FAMILY_TRAINED] = "2436135f672de6db",
     [FAMILY_TINY] = "fcef505f6b203c5d",         [FAMILY_RAGGED] = "4fb6223a464f51ee",
-    [FAMILY_DIM] = "6a0eef745f471f12",          [FAMILY_WINDOW] = "3659519dbe3ee5de",
-    [FAMILY_NEG] = "acf494acf1a81f7e",          [FAMILY_LARGE_SU] = "e5d1a575cf5e6af1",
+    [FAMILY_DIM] = "6a0eef745f471f12",          [FAMILY_WINDOW] = "45db65a42fbfbe04",
+    [FAMILY_NEG] = "acf494acf1a81f7e",          [FAMILY_LARGE_SU] = "19a3475c64fafdb5",
     [FAMILY_OUTLIER] = "d263cf7f545bad02",      [FAMILY_OFFSET] = "ee357de662436414",
     [FAMILY_DRIFT] = "d8ab40a487f2ee94",        [FAMILY_ALIVE] = "811f394b72181b8d",
     [FAMILY_LOSS_SCALE] = "341338e97c946ee7",   [FAMILY_SATURATED] = "30eb56e3d2eee7df",
     [FAMILY_SILU_MINIMUM] = "79b3f1b9810e5c1d", [FAMILY_EQUAL_KEYS] = "8cd77b436d4c5980",
-    [FAMILY_INTEGERS] = "cc43790dcfc70411",     [FAMILY_SPECIAL] = "9d69b56f20f3bb17",
+    [FAMILY_INTEGERS] = "cc43790dcfc70411",     [FAMILY_SPECIAL] = "5b897c23926f2b2b",
 };
 
 static void bytes_are_those_recorded(void **state)
