@@ -20,8 +20,8 @@
 
 void say_setting(const Setting *s)
 {
-    print_error("L %zu d %zu W %zd variant %d, %s, seed %lu: ", s->L, s->d, (ptrdiff_t)s->window,
-                (int)s->variant, family_name(s->family), s->seed);
+    print_error("gradients: L %zu d %zu W %zd variant %d, %s, seed %lu: ", s->L, s->d,
+                (ptrdiff_t)s->window, (int)s->variant, family_name(s->family), s->seed);
 }
 
 size_t setting_components(const Setting *s) { return INPUTS * s->L * s->d; }

@@ -41,8 +41,11 @@ static void must_equal(const char *what, Shape s, Matrix A, Matrix B)
                             ? arb_overlaps(ball_at(A, i, j), ball_at(B, i, j))
                             : memcmp(entry(A, i, j), entry(B, i, j), A.in->op->bytes) == 0;
             if (!same) {
-                print_error("%s differs at (%zu, %zu), L %zu d %zu W %zd B %zu in %s\n", what, i, j,
-                            s.L, s.d, (ptrdiff_t)s.window, s.block, A.in->op->name);
+                print_error(
+                    "Theorem 2, blocks against dense: %s differs at (%zu, %zu), L %zu d %zu "
+                    "W %zd (-1: none) B %zu in %s\n",
+                    what, i, j, s.L, s.d, s.window < NO_WINDOW ? (ptrdiff_t)s.window : -1, s.block,
+                    A.in->op->name);
                 fail();
             }
         }

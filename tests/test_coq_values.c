@@ -54,11 +54,11 @@ static Line line_of(char *text)
 
 static Lines *lines_of(const char *path)
 {
-    Lines *all = calloc(1, sizeof *all);
+    Lines *all = room_for(__func__, 1, sizeof *all);
     char *text = NULL;
     size_t room = 0;
     FILE *in = fopen(path, "r");
-    if (!all || !in)
+    if (!in)
         fail_msg("%s cannot be read", path);
     while (getline(&text, &room, in) > 0) {
         assert_true(all->count < MOST_LINES);

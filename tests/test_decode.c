@@ -28,7 +28,8 @@ static void must_equal(const char *what, Matrix A, Matrix B)
 {
     for (size_t i = 0; i < A.rows; i++)
         if (memcmp(entry(A, i, 0), entry(B, i, 0), A.cols * A.in->op->bytes) != 0) {
-            print_error("%s differs in row %zu of %zu x %zu\n", what, i, A.rows, A.cols);
+            print_error("Theorem 3, decoding: %s differs in row %zu of %zu x %zu\n", what, i,
+                        A.rows, A.cols);
             fail();
         }
 }

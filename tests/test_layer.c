@@ -97,10 +97,11 @@ static void must_equal(const char *what, const Shape *s, Matrix A, Matrix B)
     for (size_t i = 0; i < A.rows; i++)
         for (size_t j = 0; j < A.cols; j++)
             if (*element(A, i, j) != *element(B, i, j)) {
-                print_error("%s differs at (%zu, %zu), seed %llu, L %zu batch %zu n %zu d %zu "
-                            "dm %zu W %zd variant %d\n",
-                            what, i, j, (unsigned long long)s->seed, s->L, s->batch, s->heads, s->d,
-                            s->dm, (ptrdiff_t)s->window, s->variant);
+                print_error(
+                    "layer: %s differs at (%zu, %zu), seed %llu, L %zu batch %zu n %zu d %zu "
+                    "dm %zu W %zd variant %d\n",
+                    what, i, j, (unsigned long long)s->seed, s->L, s->batch, s->heads, s->d, s->dm,
+                    (ptrdiff_t)s->window, s->variant);
                 fail();
             }
 }
@@ -476,7 +477,8 @@ static void check_tensor(const Trial *t, const Shape *s, size_t k, Matrix x, Mat
             double off = distance(t, entry(x, i, j), entry(gradient, i, j), h);
             if (absent ? off != 0 || largest != 0
                        : !(off <= allowed && allowed <= 1e-50 * largest)) {
-                print_error("d%s at (%zu, %zu), seed %llu, batch %zu W %zd variant %d: off by %g, "
+                print_error("layer gradients: d%s at (%zu, %zu), seed %llu, batch %zu W %zd "
+                            "variant %d: off by %g, "
                             "bound %g, largest component %g\n",
                             tensor_names[k], i, j, (unsigned long long)s->seed, s->batch,
                             (ptrdiff_t)s->window, s->variant, off, allowed, largest);

@@ -70,8 +70,10 @@ static void must_agree(size_t L, size_t d, size_t window, uint64_t seed)
     const Problem shape = {.length = L, .dim = d, .window = window};
     FieldAgreement r = agree_in_field(FORWARD, &shape, seed);
     if (r.different || !r.compared) {
-        print_error("L %zu d %zu W %zd seed %llu: %zu of %zu entries differ\n", L, d,
-                    (ptrdiff_t)window, (unsigned long long)seed, r.different, r.compared);
+        print_error("Theorems 1 to 3 in the field: of some form %zu of %zu entries are not the "
+                    "definition's, L %zu d %zu W %zd (-1: none) seed %llu\n",
+                    r.different, r.compared, L, d, window < NO_WINDOW ? (ptrdiff_t)window : -1,
+                    (unsigned long long)seed);
         fail();
     }
 }

@@ -46,8 +46,11 @@ enum { VARIANTS = WITHOUT_SILU + 1 };
 
 static void complain(const char *what, const Shape *s, const Plan *p, size_t i, size_t j)
 {
-    print_error("%s differs at (%zu, %zu), seed %llu, L %zu d %zu W %zd variant %d, parts", what, i,
-                j, (unsigned long long)s->seed, s->L, s->d, (ptrdiff_t)s->window, s->variant);
+    print_error(
+        "Theorem 3, prefilling: %s differs at (%zu, %zu), seed %llu, L %zu d %zu W %zd (-1: "
+        "none) variant %d, parts",
+        what, i, j, (unsigned long long)s->seed, s->L, s->d,
+        s->window < NO_WINDOW ? (ptrdiff_t)s->window : -1, s->variant);
     for (size_t k = 0; k < p->parts; k++)
         print_error(p->part[k].block == STEP ? " step" : " %zu/B%zu", p->part[k].count,
                     p->part[k].block);

@@ -106,7 +106,8 @@ static void up_to_three_tokens_by_hand(void **state)
                 /* both enclose the same number, to nearly all of their bits */
                 if (!arb_overlaps(o, ball_at(a.O, t, 0)) ||
                     arb_rel_accuracy_bits(ball_at(a.O, t, 0)) < BITS - 40) {
-                    print_error("seed %lu L %zu row %zu\n", seed, L, t);
+                    print_error("definition by hand: o differs, seed %lu L %zu row %zu\n", seed, L,
+                                t);
                     fail();
                 }
             }
