@@ -34,6 +34,12 @@ static void for_all(void (*check)(const Candidates *))
 static void is_in_order(const Candidates *c)
 {
     assert_true(arithmetic_within(&c->at[0].arithmetic, &c->expected));
+    bool beyond = false; /* what the answers' type suggests */
+    for (size_t i = 0; i < c->count; i++) {
+        bool within = arithmetic_within(&c->at[i].arithmetic, &c->expected);
+        assert_false(beyond && within);
+        beyond = !within;
+    }
     for (size_t i = 0; i < c->count; i++)
         for (size_t j = 0; j < c->count; j++) {
             const Arithmetic *a = &c->at[i].arithmetic, *b = &c->at[j].arithmetic;

@@ -137,6 +137,38 @@ static void what_the_type_suggests_is_not_coarser(void **state)
     }
 }
 
+/* Every error is as large as P in 11 bits could make it: bfloat16 explains them easily, and 11 bits still are
+ * enough. */
+static void of_two_that_explain_the_more_accurate_is_named(void **state)
+{
+    const Sizes size = {1, 1, 24, 4, 0};
+    Arithmetic tf32;
+    char why[300];
+    (void)state;
+    Scene s;
+    scene_begin(&s, &size, "float32", "float32,p=tf32", 12);
+    Evidence *e = &s.evidence[0];
+    assert_true(arithmetic_parse(&tf32, "float32,p=tf32", why, sizeof why));
+    Scales *scales = error_scales(&e->problem, &tf32, e->oracle, SCALE_SEED);
+    double threshold = thresholds_for(e->elements[ANSWER_O]).suspect;
+    for (size_t k = 0; k < e->elements[ANSWER_O]; k++)
+        s.answered.of[ANSWER_O][k] = e->oracle->truth[ANSWER_O].value[k] +
+                                     0.9 * fmin(threshold * scales->sigma[ANSWER_O][k],
+                                                scales->bound[ANSWER_O][k]);
+    scales_free(scales);
+    for (Answer a = 0; a < ANSWERS; a++) /* o alone is evidence */
+        if (a != ANSWER_O)
+            e->answered[0][a] = NULL;
+    Guess g = guessed(&s, TYPE_F32);
+    assert_true(g.found);
+    assert_null(strstr(g.words, "bfloat16"));
+    assert_true(g.others > 0);
+    for (size_t k = 0; k < g.others; k++)
+        if (strstr(g.other[k], "bfloat16"))
+            fail_msg("%s, where 11 bits are enough", g.other[k]);
+    scene_end(&s);
+}
+
 static void a_wrong_answer_is_not_excused(void **state)
 {
     const Sizes size = {1, 2, 12, 4, 0};
@@ -216,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(single_roundings_are_named),
         cmocka_unit_test(what_the_type_suggests_is_not_coarser),
+        cmocka_unit_test(of_two_that_explain_the_more_accurate_is_named),
         cmocka_unit_test(a_wrong_answer_is_not_excused),
         cmocka_unit_test(what_comes_closest_is_named),
         cmocka_unit_test(nothing_finite_is_no_evidence),
