@@ -63,24 +63,19 @@ static size_t class_of(const Map *m, double z)
     return class;
 }
 
-static size_t integer_at(const json_t *object, const char *key)
-{
-    return (size_t)json_integer_value(json_object_get(object, key));
-}
-
 static double clamped(double x, double most) { return x < most ? x : most; }
 
 static Map map_of(const json_t *tensor)
 {
     const json_t *map = json_object_get(tensor, "map"), *cells = json_object_get(map, "cells");
     const json_t *pattern = json_object_get(tensor, "pattern");
-    Map m = {.rows = integer_at(map, "rows"),
-             .cols = integer_at(map, "columns"),
-             .tensor_rows = integer_at(map, "tensor_rows"),
-             .tensor_cols = integer_at(map, "tensor_columns"),
+    Map m = {.rows = (size_t)integer_at(map, "rows"),
+             .cols = (size_t)integer_at(map, "columns"),
+             .tensor_rows = (size_t)integer_at(map, "tensor_rows"),
+             .tensor_cols = (size_t)integer_at(map, "tensor_columns"),
              .suspect = number_in(json_object_get(tensor, "suspect_above")),
              .wrong = number_in(json_object_get(tensor, "wrong_above")),
-             .block = integer_at(json_object_get(pattern, "block"), "size")};
+             .block = (size_t)integer_at(json_object_get(pattern, "block"), "size")};
     m.cell = room_for(__func__, m.rows * m.cols, sizeof *m.cell);
     for (size_t k = 0; k < m.rows * m.cols; k++)
         m.cell[k] = number_in(json_array_get(cells, k));
@@ -267,7 +262,7 @@ size_t map_draw(Xml *x, size_t number, const char *name, const json_t *tensor)
     xml_attribute(x, "viewBox", "0 0 %.4g %.4g", width, bottom + TICKS + KEY);
     xml_open(x, "title");
     xml_attribute(x, "id", "t%zu", number);
-    xml_text(x, "Errors of %s, batch %zu, head %zu: largest z of %zu by %zu cells", name,
+    xml_text(x, "Errors of %s, batch %lld, head %lld: largest z of %zu by %zu cells", name,
              integer_at(map, "batch"), integer_at(map, "head"), m.rows, m.cols);
     xml_close(x);
     hatch(x, number);

@@ -7,22 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *string_in(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static double number_at(const json_t *object, const char *key)
-{
-    return number_in(json_object_get(object, key));
-}
-
-static long long integer_at(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
 static CheckTest *add(CheckTests *all, const char *suite, Outcome outcome)
 {
     all->at = realloc(all->at, (all->count + 1) * sizeof *all->at);

@@ -32,3 +32,19 @@ double number_in(const json_t *value)
         return INFINITY;
     return text && strcmp(text, "-inf") == 0 ? -INFINITY : NAN;
 }
+
+const char *string_in(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+double number_at(const json_t *object, const char *key)
+{
+    return number_in(json_object_get(object, key));
+}
+
+long long integer_at(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}

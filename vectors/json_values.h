@@ -14,4 +14,9 @@ json_t *text_json(const char *);
 /* A number, or the string in its place. NaN where it is neither. */
 double number_in(const json_t *);
 
+/* An object's member: "", NaN, 0 where there is none. */
+const char *string_in(const json_t *object, const char *key);
+double number_at(const json_t *object, const char *key);
+long long integer_at(const json_t *object, const char *key);
+
 #endif
