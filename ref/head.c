@@ -2,14 +2,18 @@
 #include "head.h"
 #include "system.h"
 
-Answers answers_for(const Head *head)
+Answers answers_without_SU(const Head *head)
 {
     System *in = head->QC.in;
     size_t L = head->QC.rows, d = head->QC.cols;
-    return (Answers){.O = matrix(in, L, d),
-                     .lse = matrix(in, L, 1),
-                     .U = matrix(in, L, d),
-                     .SU = matrix(in, L, L)};
+    return (Answers){.O = matrix(in, L, d), .lse = matrix(in, L, 1), .U = matrix(in, L, d)};
+}
+
+Answers answers_for(const Head *head)
+{
+    Answers answers = answers_without_SU(head);
+    answers.SU = matrix(head->QC.in, head->QC.rows, head->QC.rows);
+    return answers;
 }
 
 Matrix variant_causal_keys(const Head *h, Matrix KC)

@@ -29,11 +29,14 @@ typedef struct Answers {
     Matrix O;   /* L x d, (8) */
     Matrix lse; /* L x 1, log of the sum in (7)'s denominator */
     Matrix U;   /* L x d, the lookahead keys U^L after the last token, (3) */
-    Matrix SU;  /* L x L, the lookahead scores (6); entry (t, s) is absent for s >= t */
+    Matrix
+        SU; /* L x L, the lookahead scores (6); entry (t, s) is absent for s >= t. Without entries
+                   where nobody asks for them. */
 } Answers;
 
-/* New matrices of the shapes that `head` calls for, all zero. */
+/* New matrices of the shapes that `head` calls for, all zero; or all of them but SU. */
 Answers answers_for(const Head *head);
+Answers answers_without_SU(const Head *head);
 
 /* What a variant makes of the parts of a score: the causal keys that take part (KC, or zeros of its
  * shape), what is taken off the causal score (SiLU(SU), or SU), and the latter's derivative by SU. */

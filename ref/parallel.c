@@ -27,7 +27,8 @@ void answer_from_stages(const Head *h, const Stages *f, Answers *answers)
     Scope scope = scope_open(h->QC.in);
     assign(answers->O, f->O);
     assign(answers->lse, f->lse);
-    assign(answers->SU, f->SU);
+    if (answers->SU.entries)
+        assign(answers->SU, f->SU);
 
     /* (3) at t = L: U^L = (sigmoid(scale QU KU^T) o allowed) VU */
     assign(answers->U, stage(STAGE_U, product(f->G, h->VU, EVERYWHERE)));

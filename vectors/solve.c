@@ -95,7 +95,7 @@ static void watch_stages(const Problem *p, System *in, StageWatch *w)
  * operands the roundings of its forward pass. */
 static void solve_head(const Problem *p, const Head *head, Solution *s)
 {
-    Answers forward = answers_for(head);
+    Answers forward = answers_without_SU(head);
     Stages f = parallel_stages(head);
     answer_from_stages(head, &f, &forward);
     for (Answer a = 0; a < FORWARD_ANSWERS; a++)

@@ -91,8 +91,23 @@ static void multiply_runs(System *in, void *z, const void *x, const void *y, siz
         arb_mul((arb_ptr)z + k, (arb_srcptr)x + k, (arb_srcptr)y + k, bits(in));
 }
 
+/* Whether c is 2^e: 1/sqrt(d) is for d = 16, 64, 256. */
+static bool is_power_of_two(slong *e, arb_srcptr c)
+{
+    if (!arb_is_exact(c) || arf_sgn(arb_midref(c)) <= 0 || !arf_is_normal(arb_midref(c)))
+        return false;
+    *e = arf_abs_bound_lt_2exp_si(arb_midref(c)) - 1;
+    return arf_cmp_2exp_si(arb_midref(c), *e) == 0;
+}
+
 static void scale(System *in, void *z, const void *x, const void *c, size_t n)
 {
+    slong e;
+    if (is_power_of_two(&e, c)) {
+        for (size_t k = 0; k < n; k++)
+            arb_mul_2exp_si((arb_ptr)z + k, (arb_srcptr)x + k, e);
+        return;
+    }
     for (size_t k = 0; k < n; k++)
         arb_mul((arb_ptr)z + k, (arb_srcptr)x + k, c, bits(in));
 }
