@@ -38,6 +38,7 @@ EMBEDDED = vectors/cases.json docs/explain.html docs/explain.css docs/explain_eq
 LIBRARY := $(call objects,$(SOURCES)) $(EMBEDDED:%=$B/%.bytes.o)
 
 DUMPS = vectors/dumps
+JOBS = $(shell nproc)
 # Set with `deps` among the goals, so that nothing is compiled before it is installed.
 FIRST := $(filter deps deps-dev deps-bench deps-coq deps-docs,$(MAKECMDGOALS))
 
@@ -253,10 +254,12 @@ proofs-coq: | $(FIRST)                           ## check the proofs in proofs/c
 check verify mutants proofs: export OMP_WAIT_POLICY = passive
 
 check: $(TESTS) $B/castle                        ## run the tests (under two minutes)
-	@failed=; for t in $(TESTS); do \
-	    echo "$$t"; $(RUN) $$t || failed="$$failed $$t"; done; \
-	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; \
-	echo "all $(words $(TESTS)) test programs passed"
+	@rm -f $B/tests/failed
+	@printf '%s\n' $(TESTS) | OMP_WAIT_POLICY=passive xargs -P $(JOBS) -I T sh -c '$(RUN) T > T.log 2>&1 \
+	    && { echo "ok T: $$(grep -c "  OK ]" T.log) tests"; sed -n "s/^skipped/    skipped/p" T.log; } \
+	    || { cat T.log; echo T >> $B/tests/failed; }'
+	@if [ -f $B/tests/failed ]; then echo "FAILED:" $$(cat $B/tests/failed); exit 1; fi
+	@echo "all $(words $(TESTS)) test programs passed"
 
 check-long:                                      ## the tests with many more seeds
 	CASTLE_TEST_LONG=1 $(MAKE) check
