@@ -313,6 +313,39 @@ static void in_binary64_all_ways_are_within_its_bounds(void **state)
     print_message("  largest error in binary64: %.2g of its bound\n", most);
 }
 
+/* A kernel that keeps its cache in bfloat16 has every row of U in it, those that came to rest with this part too:
+ * with a window, row t - W takes in token t, the first of the new ones, and is rounded after it. */
+static void a_cache_in_fewer_bits_holds_no_more(void **state)
+{
+    (void)state;
+    enum { L = 11, D = 3 };
+    Arithmetic a;
+    char why[200];
+    assert_true(arithmetic_parse(&a, "float32,cache=bfloat16", why, sizeof why));
+    for (size_t window = 1; window <= L; window++)
+        for (size_t first = 1; first < L; first++) {
+            RandomProblem r = random_problem(PLAIN, L, D, window, &BINARY32, window * L + first);
+            System *in = played_system(&a);
+            Head h = problem_head(&r.problem, in);
+            Matrix O = matrix(in, L, D), lse = matrix(in, L, 1);
+            Cache cache = cache_empty(in, L, D);
+            prefill(&cache, &h, 0, first, 3, rows(O, 0, first), rows(lse, 0, first));
+            prefill(&cache, &h, first, L - first, 3, rows(O, first, L - first),
+                    rows(lse, first, L - first));
+            for (size_t s = 0; s < L; s++)
+                for (size_t k = 0; k < D; k++) {
+                    mpfr_srcptr u = entry(cache.U, s, k);
+                    double kept = mpfr_get_d(u, MPFR_RNDN);
+                    if (format_round_double(kept, &BFLOAT16) != kept)
+                        fail_msg("Theorem 3, prefilling: U(%zu, %zu) = %a is no bfloat16, W %zu, "
+                                 "parts %zu and %zu",
+                                 s, k, kept, window, first, L - first);
+                }
+            system_free(in);
+            random_problem_free(&r);
+        }
+}
+
 /* A token of NaNs reaches no row of O before it and no key out of its reach. */
 static void a_token_of_nan_spoils_nothing_out_of_its_reach(void **state)
 {
@@ -391,6 +424,7 @@ int main(void)
         cmocka_unit_test(seeded_ways_to_take_in_longer_sequences_are_the_definition),
         cmocka_unit_test(in_balls_all_ways_overlap),
         cmocka_unit_test(in_binary64_all_ways_are_within_its_bounds),
+        cmocka_unit_test(a_cache_in_fewer_bits_holds_no_more),
         cmocka_unit_test(a_token_of_nan_spoils_nothing_out_of_its_reach),
         cmocka_unit_test(a_full_cache_and_empty_blocks_are_bugs),
     };

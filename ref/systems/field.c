@@ -56,7 +56,8 @@ static uint64_t power(uint64_t a, uint64_t n)
 static uint64_t inverse(uint64_t a) /* Fermat: a^(P-2) a = 1 */
 {
     if (a == 0)
-        stop_on_bug(__func__, "division by 0 in the field; another key avoids it");
+        stop_on_bug(__func__, "division by 0 in the field: a form has left a row empty, or, by "
+                              "chance, another key avoids it");
     return power(a, P - 2);
 }
 
