@@ -47,6 +47,36 @@ static void scales_do_not_depend_on_threads(void **state)
     random_problem_free(&r);
 }
 
+/* o is linear in VC: so is its sigma, also where squares of errors would be 0 or infinite. */
+static void sigma_of_tiny_and_huge_answers_is_as_of_others(void **state)
+{
+    enum { L = 12, D = 4 };
+    static const int powers[] = {0, -560, -900, 900};
+    Arithmetic a = arithmetic_named("float64");
+    double sigma[L * D];
+    (void)state;
+    for (size_t n = 0; n < 4; n++) {
+        RandomProblem r = random_problem(PLAIN, L, D, NO_WINDOW, &BINARY64, 3);
+        double VC[L * D];
+        for (size_t k = 0; k < L * D; k++)
+            VC[k] = ldexp(r.problem.input[INPUT_VC][k], powers[n]);
+        r.problem.input[INPUT_VC] = VC;
+        Oracle *o = oracle(&r.problem, false, false);
+        Scales *s = error_sigmas(&r.problem, &a, o, 7);
+        for (size_t k = 0; k < L * D; k++) {
+            double here = ldexp(s->sigma[ANSWER_O][k], -powers[n]);
+            if (n == 0)
+                sigma[k] = here;
+            if (here != sigma[k] || (k >= D && !(here > 0)))
+                fail_msg("VC times 2^%d: sigma of o[%zu] is %a of it, at 1 it is %a", powers[n], k,
+                         here, sigma[k]);
+        }
+        scales_free(s);
+        oracle_free(o);
+        random_problem_free(&r);
+    }
+}
+
 static void sigma_has_three_significant_bits(void **state)
 {
     (void)state;
@@ -208,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scales_do_not_depend_on_threads),
+        cmocka_unit_test(sigma_of_tiny_and_huge_answers_is_as_of_others),
         cmocka_unit_test(sigma_has_three_significant_bits),
         cmocka_unit_test(last_lookahead_key_has_no_error_scale),
         cmocka_unit_test(sigma_is_linear_in_the_unit_roundoff),

@@ -4,6 +4,7 @@
 #include "solve.h"
 #include "systems.h"
 
+#include <float.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
@@ -26,18 +27,42 @@ static double amplification(const Arithmetic *a)
     return a->accumulate->precision > 40 ? 65536 : 1;
 }
 
-/* Adds the squared errors of one noisy run to `squares`, element by element. */
-static void add_errors(const Solution *noisy, double amplify, const Oracle *o,
+/* So many neighbours are pooled: a row. */
+static size_t pooled(const Problem *p, Answer a, const Truth *t)
+{
+    bool one_each = sigma_run(p, a) == 1 && answer_is_stage(a);
+    return one_each ? t->cols : sigma_run(p, a);
+}
+
+/* A power of 2 that takes n neighbours to the order of 1: the squares of smaller and larger errors than
+ * 2^-500 and 2^500 would leave binary64's range. */
+static double unit_of(const Truth *t, size_t first, size_t n)
+{
+    double largest = 0;
+    int exponent;
+    for (size_t k = first; k < first + n; k++)
+        if (isfinite(t->value[k]))
+            largest = fmax(largest, fabs(t->value[k]));
+    (void)frexp(largest, &exponent);
+    return ldexp(1, exponent < -1000 ? 1000 : -exponent);
+}
+
+/* Adds the squared errors of one noisy run to `squares`, element by element, in rows' own units. */
+static void add_errors(const Problem *p, const Solution *noisy, double amplify, const Oracle *o,
                        double *squares[ANSWERS])
 {
     for (Answer a = 0; a < ANSWERS; a++) {
         const Truth *t = &o->truth[a];
         Matrix N = noisy->of[a];
-        for (size_t k = 0; k < t->rows * t->cols; k++) {
+        size_t count = t->rows * t->cols, n = count ? pooled(p, a, t) : 0;
+        double unit = 1;
+        for (size_t k = 0; k < count; k++) {
+            if (k % n == 0)
+                unit = unit_of(t, k, n);
             if (t->certificate[k] == UNDEFINED || t->certificate[k] == MASKED)
                 continue;
             double y = *(double *)entry(N, k / t->cols, k % t->cols);
-            double error = ((y - t->value[k]) - t->tail[k]) / amplify;
+            double error = ((y - t->value[k]) - t->tail[k]) / amplify * unit;
             squares[a][k] += error * error;
         }
     }
@@ -71,13 +96,17 @@ static void pool_rows(const Problem *p, Answer a, const Truth *t, const double *
                       double *sigma)
 {
     bool one_each = sigma_run(p, a) == 1 && answer_is_stage(a);
-    size_t n = one_each ? t->cols : sigma_run(p, a);
+    size_t n = pooled(p, a, t);
     for (size_t first = 0; first < t->rows * t->cols; first += n) {
         Squares row = of_neighbours(t, squares, first, n);
+        double unit = unit_of(t, first, n);
         for (size_t k = first; k < first + n; k++) {
             double own = squares[k] / SCALE_RUNS;
             double square = !one_each ? row.largest : own > row.mean ? own : row.mean;
-            sigma[k] = t->certificate[k] == MASKED ? 0 : round_up(sqrt(square));
+            double own_sigma = round_up(sqrt(square)) / unit;
+            if (square > 0 && own_sigma == 0)
+                own_sigma = DBL_TRUE_MIN;
+            sigma[k] = t->certificate[k] == MASKED ? 0 : own_sigma;
         }
     }
 }
@@ -97,7 +126,7 @@ static void find_sigma(Scales *s, const Problem *p, const Arithmetic *arithmetic
             Scope scope = scope_open(in);
             Solution noisy = solve(p, in);
 #pragma omp ordered /* the same sums whatever the threads do */
-            add_errors(&noisy, amplify, o, squares);
+            add_errors(p, &noisy, amplify, o, squares);
             scope_close(in, scope);
         }
         system_free(in);
