@@ -115,7 +115,7 @@ static void memory_is_limited(void **state)
     bool *full = shared_room(sizeof *full);
     (void)state;
     (void)isolated_call(eat, full, &(Limits){20, 64});
-    assert_true(*full);
+    assert_int_equal(*full, isolated_limits_memory());
     *full = false;
     (void)isolated_call(eat, full, &usual);
     assert_false(*full);

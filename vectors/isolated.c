@@ -37,10 +37,19 @@ static rlim_t private_memory(void)
     return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-static void limit(int resource, rlim_t most)
+static void limit(__rlimit_resource_t resource, rlim_t most)
 {
     const struct rlimit l = {most, most};
     (void)setrlimit(resource, &l); /* a lower limit that is there already serves as well */
+}
+
+bool isolated_limits_memory(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return false; /* the sanitizer maps terabytes for itself, in commands that it is built into, too */
+#else
+    return true;
+#endif
 }
 
 /* A process group of its own, killed with its parent; signals, output and limits. */
@@ -63,7 +72,7 @@ static void settle_in(int output, const Limits *l, bool keeps_memory)
     (void)setvbuf(stdout, NULL, _IOLBF, 0); /* so that a crash does not take the last words */
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, LARGEST_FILE);
-    if (l->mebibytes)
+    if (l->mebibytes && isolated_limits_memory())
         limit(RLIMIT_DATA, (keeps_memory ? private_memory() : 0) + ((rlim_t)l->mebibytes << 20));
 }
 

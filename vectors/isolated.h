@@ -10,6 +10,7 @@
 #ifndef CASTLE_ISOLATED_H
 #define CASTLE_ISOLATED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct Limits {
@@ -28,6 +29,9 @@ typedef struct Outcome {
     int number;
     char said[100]; /* its last line, quoted for messages; "" for silence */
 } Outcome;
+
+/* Whether the limit on memory is kept: not under the address sanitizer. */
+bool isolated_limits_memory(void);
 
 /* Calls body(argument) in a child, whose status is then 0. */
 Outcome isolated_call(void (*body)(void *), void *argument, const Limits *);
