@@ -63,6 +63,8 @@ def answers(given, do, **conventions):
 
 
 def kernel(case):
+    if case.type == "f64" and "subnormal" in case.about["flags"]:
+        return None  # XLA takes subnormal float64 for 0
     return answers(case.inputs, case.do, scale=case.scale, window=case.window, variant=case.variant)
 
 
