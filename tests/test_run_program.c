@@ -156,6 +156,7 @@ static void a_signal_leaves_nothing_behind(void **state)
     for (size_t k = 0; k < 3; k++) {
         char mark[150], command[600];
         int status;
+        (void)signal(signals[k], SIG_DFL); /* a shell's background jobs ignore SIGINT */
         (void)snprintf(mark, sizeof mark, "%s.%zu", scratch_path("process"), k);
         (void)snprintf(command, sizeof command,
                        "(sleep 60 & echo $! > %s.new; mv %s.new %s; wait); : {in} {out}", mark,
