@@ -105,3 +105,14 @@ void tangent_of_definition(mpfr_t y, const Direction *l, long bits)
     dual_tangent(y, inner_product_of(dO, a.O), 0, 0);
     system_free(in);
 }
+
+void value_of_definition(mpfr_t y, const Direction *l, double h, long bits)
+{
+    System *in = mpfr_system(bits);
+    Matrix dO;
+    Head head = head_on_line(in, l, h, &dO);
+    Answers a = answers_for(&head);
+    sequential(&head, &a);
+    in->op->get(in, y, inner_product_of(dO, a.O).entries);
+    system_free(in);
+}

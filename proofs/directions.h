@@ -29,6 +29,9 @@ Head dual_head(System *dual, const Direction *, Matrix *dO);          /* x with 
 Matrix inner_product_of(Matrix A, Matrix B);                   /* 1 x 1 */
 Matrix gradient_on_line(const Gradients *, const Direction *); /* <g, v>, 1 x 1 */
 
+/* f at x + h v by the definition, in MPFR at so many bits. */
+void value_of_definition(mpfr_t y, const Direction *, double h, long bits);
+
 /* d f / d h at h = 0 through the definition, in dual numbers of so many bits; y has the room for them. */
 void tangent_of_definition(mpfr_t y, const Direction *, long bits);
 

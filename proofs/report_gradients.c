@@ -116,17 +116,6 @@ static void components(Page *p)
 
 enum { BITS = 113, FIRST = 4, LAST = 72, STEPS = LAST - FIRST + 1 };
 
-static void value_at(mpfr_t y, const Direction *l, double h, long bits)
-{
-    System *in = mpfr_system(bits);
-    Matrix dO;
-    Head head = head_on_line(in, l, h, &dO);
-    Answers a = answers_for(&head);
-    sequential(&head, &a);
-    in->op->get(in, y, inner_product_of(dO, a.O).entries);
-    system_free(in);
-}
-
 typedef struct Differences {
     double log2_h[STEPS], error[STEPS], truncation[STEPS]; /* log2 */
     double rounding; /* root mean square of f's rounding errors */
@@ -142,7 +131,7 @@ static Differences central_differences(const Direction *l)
         double h = ldexp(1, -FIRST - k);
         for (int exact = 0; exact < 2; exact++) {
             for (int side = 0; side < 2; side++)
-                value_at(f[exact][side], l, side ? -h : h, exact ? EXACT : BITS);
+                value_of_definition(f[exact][side], l, side ? -h : h, exact ? EXACT : BITS);
             mpfr_sub(difference, f[exact][0], f[exact][1], MPFR_RNDN);
             mpfr_div_d(difference, difference, 2 * h, MPFR_RNDN);
             mpfr_sub(difference, difference, slope, MPFR_RNDN);

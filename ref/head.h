@@ -29,9 +29,8 @@ typedef struct Answers {
     Matrix O;   /* L x d, (8) */
     Matrix lse; /* L x 1, log of the sum in (7)'s denominator */
     Matrix U;   /* L x d, the lookahead keys U^L after the last token, (3) */
-    Matrix
-        SU; /* L x L, the lookahead scores (6); entry (t, s) is absent for s >= t. Without entries
-                   where nobody asks for them. */
+    /* L x L, the lookahead scores (6); entry (t, s) is absent for s >= t. No entries: not asked for. */
+    Matrix SU;
 } Answers;
 
 /* New matrices of the shapes that `head` calls for, all zero; or all of them but SU. */

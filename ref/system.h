@@ -60,8 +60,8 @@ typedef struct Stack {
         size_t count;
     } * made;
     size_t count, room;
-    struct Made
-        spare[32]; /* large blocks of a plain system, to be used again: new pages are dear */
+    /* Large blocks of a plain system, to be used again: new pages are dear. */
+    struct Made spare[32];
 } Stack;
 
 struct System {

@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 #include <glob.h>
+#include <string.h>
 
 char *text_of(const char *path)
 {
@@ -66,4 +67,20 @@ size_t each_match(const char *text, const char *expression,
     }
     regfree(&compiled);
     return count;
+}
+
+char *half_of(const char *text, bool boxes)
+{
+    char *half = strdup(text);
+    assert_non_null(half);
+    bool inside = false;
+    for (char *line = half; *line;) {
+        size_t n = strcspn(line, "\n");
+        bool fence = strncmp(line, "```", 3) == 0;
+        inside = inside != fence;
+        if (fence || inside != boxes)
+            memset(line, ' ', n);
+        line += n + (line[n] == '\n');
+    }
+    return half;
 }

@@ -14,6 +14,10 @@ char *text_of(const char *path);
 /* All files of the pattern ("ref/[a-z]*.[ch]"), one after the other. At least one; the caller frees it. */
 char *texts_of(const char *pattern);
 
+/* The text with only its boxes (between ``` and ```) left, or only what is around them, blanks in the place of
+ * the rest; the caller frees it. */
+char *half_of(const char *text, bool boxes);
+
 /* Whether the text has the word, with no letter, digit or _ on either side. */
 bool has_word(const char *text, const char *word);
 

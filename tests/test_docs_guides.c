@@ -137,23 +137,6 @@ static void boxes_that_do_not_fit_are_refused(void **state)
     }
 }
 
-/* The text with only its boxes left, or only what is around them. */
-static char *half_of(const char *text, bool boxes)
-{
-    char *half = strdup(text);
-    assert_non_null(half);
-    bool inside = false;
-    for (char *line = half; *line;) {
-        size_t n = strcspn(line, "\n");
-        bool fence = strncmp(line, "```", 3) == 0;
-        inside = inside != fence;
-        if (fence || inside != boxes)
-            memset(line, ' ', n);
-        line += n + (line[n] == '\n');
-    }
-    return half;
-}
-
 static void is_in_a_box(void *boxes, Part part[MOST_PARTS])
 {
     if (!strstr(boxes, part[0]))

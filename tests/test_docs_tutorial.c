@@ -156,23 +156,6 @@ static void code_is_that_of_the_sources(void **state)
 
 /* ---- numbers in the prose ---------------------------------------------------------------------------- */
 
-/* The text with only its boxes left, or only what is around them. */
-static char *half_of(const char *text, bool boxes)
-{
-    char *half = strdup(text);
-    assert_non_null(half);
-    bool inside = false;
-    for (char *line = half; *line;) {
-        size_t n = strcspn(line, "\n");
-        bool fence = strncmp(line, "```", 3) == 0;
-        inside = inside != fence;
-        if (fence || inside != boxes)
-            memset(line, ' ', n);
-        line += n + (line[n] == '\n');
-    }
-    return half;
-}
-
 static void is_in_a_box(void *boxes, Part part[MOST_PARTS])
 {
     if (strcmp(part[0], "2509.07301") != 0 && strcmp(part[0], "0.2785") != 0 &&

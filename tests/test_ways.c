@@ -64,17 +64,6 @@ static void another_lines_gradient_is_past_it(void **state)
     mpfr_clears(found, truth, (mpfr_ptr)0);
 }
 
-static void value_at(mpfr_t y, const Direction *l, double h, long bits)
-{
-    System *in = mpfr_system(bits);
-    Matrix dO;
-    Head head = head_on_line(in, l, h, &dO);
-    Answers a = answers_for(&head);
-    sequential(&head, &a);
-    in->op->get(in, y, inner_product_of(dO, a.O).entries);
-    system_free(in);
-}
-
 static void values_are_within_their_bounds(void **state)
 {
     (void)state;
@@ -83,8 +72,8 @@ static void values_are_within_their_bounds(void **state)
     for (unsigned long seed = 0; seed < (unsigned long)repetitions(12); seed++) {
         Direction l = random_line(1 + seed % 7, 4, seed % 2 ? seed % 4 : NO_WINDOW, seed);
         double h = ldexp(seed % 2 ? 1 : -1, -(int)(seed % 8));
-        value_at(truth, &l, h, WIDE);
-        value_at(found, &l, h, 53);
+        value_of_definition(truth, &l, h, WIDE);
+        value_of_definition(found, &l, h, 53);
         assert_true(log2_off(found, truth) <= log2_value_bound(&l, h, 53));
         line_free(&l);
     }

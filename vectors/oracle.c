@@ -123,9 +123,12 @@ static bool is_known_mean(Answer a, const Problem *p, size_t row, size_t column)
 static bool is_known(double *x, Answer a, const Problem *p, size_t row, size_t column,
                      const arb_t ball)
 {
-    if (!is_known_zero(a, p, row) && !is_known_mean(a, p, row, column))
+    if (is_known_zero(a, p, row))
+        *x = 0;
+    else if (is_known_mean(a, p, row, column))
+        *x = p->input[INPUT_VC][row * p->dim + column] + 0.; /* -0: 0 */
+    else
         return false;
-    *x = is_known_zero(a, p, row) ? 0 : p->input[INPUT_VC][row * p->dim + column] + 0.; /* -0: 0 */
     arf_t value;
     arf_init(value);
     arf_set_d(value, *x);

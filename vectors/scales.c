@@ -30,8 +30,7 @@ static double amplification(const Arithmetic *a)
 /* So many neighbours are pooled: a row. */
 static size_t pooled(const Problem *p, Answer a, const Truth *t)
 {
-    bool one_each = sigma_run(p, a) == 1 && answer_is_stage(a);
-    return one_each ? t->cols : sigma_run(p, a);
+    return answer_is_stage(a) ? t->cols : sigma_run(p, a);
 }
 
 /* A power of 2 that takes n neighbours to the order of 1: the squares of smaller and larger errors than
@@ -95,7 +94,7 @@ static Squares of_neighbours(const Truth *t, const double *squares, size_t first
 static void pool_rows(const Problem *p, Answer a, const Truth *t, const double *squares,
                       double *sigma)
 {
-    bool one_each = sigma_run(p, a) == 1 && answer_is_stage(a);
+    bool one_each = answer_is_stage(a);
     size_t n = pooled(p, a, t);
     for (size_t first = 0; first < t->rows * t->cols; first += n) {
         Squares row = of_neighbours(t, squares, first, n);

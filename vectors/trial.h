@@ -33,11 +33,10 @@ enum { MOST_SETS = 24, MOST_FAULTS = 12 };
 typedef struct Trial {
     char id[64];
     CaseFamily family;
-    const GoldenCase
-        *of;    /* the golden case, whose steps and splits of decoding are asked; or NULL */
-    Dump given; /* inputs and conventions; with a file, the answers in it are the truth */
-    bool usual; /* judged by the case's usual arithmetic: a file's sigma is for it */
-    bool ties;  /* the file has ties, whose other neighbour it does not store */
+    const GoldenCase *of; /* whose steps and splits of decoding are asked; or NULL */
+    Dump given;           /* inputs and conventions; with a file, the answers in it are the truth */
+    bool usual;           /* judged by the case's usual arithmetic: a file's sigma is for it */
+    bool ties;            /* the file has ties, whose other neighbour it does not store */
     AnswerSet set[MOST_SETS];
     size_t sets;
     Fault fault[MOST_FAULTS];
